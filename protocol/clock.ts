@@ -1,0 +1,33 @@
+/** A timer that has been set, and can be cleared any number of times. */
+export interface Timer {
+  /** Clears the timer: its callback will not run any more. */
+  clear(): void;
+}
+
+/**
+ * Where time comes from. Everything in `protocol/` is given one, so that a
+ * test or a simulator can replace it.
+ */
+export interface Clock {
+  /** The current time, in milliseconds since any fixed moment. */
+  now(): number;
+  /** Runs `callback` once, `ms` milliseconds from now. */
+  after(ms: number, callback: () => void): Timer;
+}
+
+/** Timers hold 32-bit delays; what is longer fires early and is set again by its owner. */
+const MAX_DELAY = 2 ** 31 - 1;
+
+/**
+ * The wall clock and the host's timers.
+ *
+ * The wall clock, because a monotonic one stands still while a laptop sleeps,
+ * and waking up must be noticed.
+ */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(ms, callback) {
+    const id = setTimeout(callback, Math.min(Math.max(ms, 0), MAX_DELAY));
+    return { clear: () => clearTimeout(id) };
+  },
+};

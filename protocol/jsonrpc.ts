@@ -1,0 +1,293 @@
+import { MCPRpcError } from "./errors.ts";
+
+/** What names a request: a string or an integer, never `null`. */
+export type RequestId = string | number;
+
+/** Parameters of a request or notification. MCP allows objects only. */
+export type JsonRpcParams = { [key: string]: unknown };
+
+/** A call that expects an answer. */
+export interface JsonRpcRequest {
+  /** Always `"2.0"`. */
+  jsonrpc: "2.0";
+  /** Unique among the sender's requests in flight. */
+  id: RequestId;
+  /** The method called. */
+  method: string;
+  /** Its parameters. */
+  params?: JsonRpcParams | undefined;
+}
+
+/** A call that expects no answer. */
+export interface JsonRpcNotification {
+  /** Always `"2.0"`. */
+  jsonrpc: "2.0";
+  /** The method called. */
+  method: string;
+  /** Its parameters. */
+  params?: JsonRpcParams | undefined;
+}
+
+/** The answer to a request that succeeded. */
+export interface JsonRpcResult {
+  /** Always `"2.0"`. */
+  jsonrpc: "2.0";
+  /** The id of the request that is answered. */
+  id: RequestId;
+  /** What the method returned. */
+  result: JsonRpcParams;
+}
+
+/** What went wrong, as told to the peer. */
+export interface JsonRpcErrorObject {
+  /** An integer, see {@linkcode ERROR_CODES}. */
+  code: number;
+  /** One sentence. */
+  message: string;
+  /** Details a program can use. */
+  data?: unknown;
+}
+
+/** The answer to a request that failed. */
+export interface JsonRpcErrorResponse {
+  /** Always `"2.0"`. */
+  jsonrpc: "2.0";
+  /** The id of the request that is answered; absent if it could not be read. */
+  id?: RequestId | undefined;
+  /** What went wrong. */
+  error: JsonRpcErrorObject;
+}
+
+/** An answer. */
+export type JsonRpcResponse = JsonRpcResult | JsonRpcErrorResponse;
+
+/** Anything that travels on the wire. */
+export type JsonRpcMessage =
+  | JsonRpcRequest
+  | JsonRpcNotification
+  | JsonRpcResponse;
+
+/** The error codes in use (JSON-RPC 2.0, section 5.1, and MCP). */
+export const ERROR_CODES: {
+  /** The text is no JSON. */
+  readonly PARSE_ERROR: -32700;
+  /** The JSON is no JSON-RPC 2.0 message. */
+  readonly INVALID_REQUEST: -32600;
+  /** Nobody handles this method. */
+  readonly METHOD_NOT_FOUND: -32601;
+  /** The parameters do not fit the method. */
+  readonly INVALID_PARAMS: -32602;
+  /** The handler failed. */
+  readonly INTERNAL_ERROR: -32603;
+  /** The peer has to authenticate first. */
+  readonly AUTHENTICATION_REQUIRED: -32001;
+  /** The connection was lost before the answer; made locally, never sent. */
+  readonly CONNECTION_LOST: -32000;
+  /** The protocol revision is not supported; `data.supported` lists those that are. */
+  readonly UNSUPPORTED_PROTOCOL_VERSION: -32022;
+} = {
+  PARSE_ERROR: -32700,
+  INVALID_REQUEST: -32600,
+  METHOD_NOT_FOUND: -32601,
+  INVALID_PARAMS: -32602,
+  INTERNAL_ERROR: -32603,
+  AUTHENTICATION_REQUIRED: -32001,
+  CONNECTION_LOST: -32000,
+  UNSUPPORTED_PROTOCOL_VERSION: -32022,
+};
+
+/** Whether the message is a request. */
+export function isRequest(message: JsonRpcMessage): message is JsonRpcRequest {
+  return "method" in message && "id" in message && message.id !== undefined;
+}
+
+/** Whether the message is a notification. */
+export function isNotification(
+  message: JsonRpcMessage,
+): message is JsonRpcNotification {
+  return "method" in message && !("id" in message && message.id !== undefined);
+}
+
+/** Whether the message answers a request. */
+export function isResponse(
+  message: JsonRpcMessage,
+): message is JsonRpcResponse {
+  return !("method" in message);
+}
+
+/** Whether the value can be the id of a request. */
+export function isRequestId(value: unknown): value is RequestId {
+  return typeof value === "string" || Number.isSafeInteger(value);
+}
+
+/** Whether the value is an object that is neither `null` nor an array. */
+export function isObject(value: unknown): value is JsonRpcParams {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * The message in one frame of text.
+ *
+ * @example Usage
+ * ```ts
+ * import { parseMessage } from "@bowline/mcp-websocket/protocol";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const message = parseMessage('{"jsonrpc":"2.0","id":1,"method":"ping"}');
+ * assertEquals(message, { jsonrpc: "2.0", id: 1, method: "ping" });
+ * ```
+ *
+ * @param text What the peer sent.
+ * @returns The message, as it was parsed.
+ * @throws {MCPRpcError} If the text is no JSON (-32700) or no JSON-RPC 2.0
+ * message (-32600); {@linkcode errorResponse} turns it into the answer.
+ */
+export function parseMessage(text: string): JsonRpcMessage {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new MCPRpcError(
+      ERROR_CODES.PARSE_ERROR,
+      "Parse error: the text is not JSON",
+      { cause },
+    );
+  }
+  const fault = findFault(value);
+  if (fault === undefined) return value as JsonRpcMessage;
+  throw new MCPRpcError(
+    ERROR_CODES.INVALID_REQUEST,
+    `Invalid request: ${fault}`,
+    {
+      id: isObject(value) && isRequestId(value.id) ? value.id : undefined,
+    },
+  );
+}
+
+/**
+ * Why the value is not a JSON-RPC message, or `undefined` if it is one.
+ *
+ * @param value Any value.
+ * @returns The reason, as the end of a sentence.
+ */
+export function findFault(value: unknown): string | undefined {
+  if (typeof value !== "object" || value === null) {
+    return "a message must be an object";
+  }
+  if (Array.isArray(value)) return "batches were not negotiated";
+  const { jsonrpc, id, method, params, result, error } = value as JsonRpcParams;
+  if (jsonrpc !== "2.0") return 'member "jsonrpc" must be "2.0"';
+  if (method !== undefined) {
+    if (typeof method !== "string") return 'member "method" must be a string';
+    if (params !== undefined && !isObject(params)) {
+      return 'member "params" must be an object';
+    }
+    if (id !== undefined && !isRequestId(id)) {
+      return 'member "id" must be a string or an integer';
+    }
+    return undefined;
+  }
+  if (result !== undefined) {
+    if (error !== undefined) {
+      return 'members "result" and "error" exclude each other';
+    }
+    return isRequestId(id)
+      ? undefined
+      : 'member "id" must be a string or an integer';
+  }
+  return findErrorFault(error, id);
+}
+
+function findErrorFault(error: unknown, id: unknown): string | undefined {
+  if (error === undefined) {
+    return 'a member "method", "result" or "error" is missing';
+  }
+  // JSON-RPC tells senders to use null where the id could not be read, MCP to leave it out.
+  if (id !== undefined && id !== null && !isRequestId(id)) {
+    return 'member "id" must be a string or an integer';
+  }
+  if (
+    !isObject(error) || !Number.isInteger(error.code) ||
+    typeof error.message !== "string"
+  ) {
+    return 'member "error" must hold an integer "code" and a string "message"';
+  }
+  return undefined;
+}
+
+/**
+ * The error response that tells the peer what went wrong.
+ *
+ * @param error What was thrown.
+ * @param id The request that failed; by default the id the error knows.
+ * @returns A response that can be sent. Details of errors that are not
+ * {@linkcode MCPRpcError} stay here.
+ */
+export function errorResponse(
+  error: unknown,
+  id?: RequestId,
+): JsonRpcErrorResponse {
+  const known = error instanceof MCPRpcError ? error : undefined;
+  const answers = id ?? known?.id;
+  return {
+    jsonrpc: "2.0",
+    ...(answers === undefined ? {} : { id: answers }),
+    error: {
+      code: known?.code ?? ERROR_CODES.INTERNAL_ERROR,
+      message: known?.message ?? "Internal error",
+      ...(known?.data === undefined ? {} : { data: known.data }),
+    },
+  };
+}
+
+/**
+ * The text that carries the message, checked before it leaves.
+ *
+ * @param message What to send.
+ * @param maxBytes The largest text allowed, in bytes of UTF-8.
+ * @returns The text.
+ * @throws {TypeError} If the value is no JSON-RPC message or cannot be serialised.
+ * @throws {RangeError} If the text is larger than `maxBytes`.
+ */
+export function serializeMessage(
+  message: JsonRpcMessage,
+  maxBytes: number,
+): string {
+  const fault = findFault(message);
+  if (fault !== undefined) throw new TypeError(`Cannot send message: ${fault}`);
+  const text = JSON.stringify(message);
+  // A UTF-16 unit takes one to three bytes of UTF-8: most texts need no count.
+  if (text.length * 3 > maxBytes) {
+    const size = byteLength(text);
+    if (size > maxBytes) {
+      throw new RangeError(
+        `Cannot send message as its size must be <= ${maxBytes} bytes: current size is ${size}`,
+      );
+    }
+  }
+  return text;
+}
+
+/**
+ * How many bytes of UTF-8 the text takes.
+ *
+ * @param text Any text; a lone surrogate counts as the three bytes of U+FFFD.
+ * @returns The number of bytes.
+ */
+export function byteLength(text: string): number {
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) continue;
+    if (unit < 0x800) bytes += 1;
+    else if (isPair(unit, text.charCodeAt(i + 1))) {
+      bytes += 2;
+      i++;
+    } else bytes += 2;
+  }
+  return bytes;
+}
+
+function isPair(high: number, low: number): boolean {
+  return high >= 0xd800 && high < 0xdc00 && low >= 0xdc00 && low < 0xe000;
+}

@@ -1,0 +1,141 @@
+import type { Clock, Timer } from "./clock.ts";
+import { closeReason } from "./close_codes.ts";
+
+/** How a connection ended. */
+export interface CloseInfo {
+  /** The close code; 0 or 1006 where there was no closing handshake. */
+  readonly code: number;
+  /** The peer's reason, or the runtime's words for what went wrong. */
+  readonly reason: string;
+}
+
+/** Who listens to a {@linkcode Link}. */
+export interface LinkEvents {
+  /** A frame came in: a string, or what the runtime makes of binary data. */
+  frame(data: unknown): void;
+  /** The connection ended. Called exactly once, unless the link is abandoned. */
+  closed(info: CloseInfo): void;
+}
+
+/** Time for the closing handshake, in milliseconds; a silent peer never completes it. */
+const CLOSE_TIMEOUT = 1_000;
+/** What may wait in the socket before {@linkcode Link.drained} waits too, in bytes. */
+const HIGH_WATER = 1024 * 1024;
+/** How often a full socket is looked at, in milliseconds; it tells nothing by itself. */
+const DRAIN_INTERVAL = 5;
+
+/**
+ * An open WebSocket whose end is told exactly once, and surely: runtimes tell
+ * it twice, never, or only when a silent peer agrees.
+ */
+export class Link {
+  readonly #socket: WebSocket;
+  readonly #clock: Clock;
+  #events: LinkEvents | undefined;
+  #closing: CloseInfo | undefined;
+  #closeTimer: Timer | undefined;
+  #failure = "";
+
+  /**
+   * @param socket A socket that is open; its handlers are taken over.
+   * @param events Who listens.
+   * @param clock Where time comes from.
+   */
+  constructor(socket: WebSocket, events: LinkEvents, clock: Clock) {
+    this.#socket = socket;
+    this.#events = events;
+    this.#clock = clock;
+    socket.onmessage = (event) => this.#events?.frame(event.data);
+    socket.onerror = (event) => {
+      this.#failure = errorText(event);
+    };
+    socket.onclose = (event) =>
+      this.#end({ code: event.code, reason: event.reason || this.#failure });
+  }
+
+  /** Whether frames can be sent. */
+  get isOpen(): boolean {
+    return this.#events !== undefined && this.#closing === undefined &&
+      this.#socket.readyState === WebSocket.OPEN;
+  }
+
+  /** The subprotocol in use, as far as this end knows it. */
+  get protocol(): string {
+    return this.#socket.protocol;
+  }
+
+  /** Bytes that wait to leave. */
+  get bufferedAmount(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  /** Whether so much waits that a sender should wait for {@linkcode Link.drained}. */
+  get isCongested(): boolean {
+    return this.#socket.bufferedAmount > HIGH_WATER;
+  }
+
+  /** Sends one text frame; on a link that is not open it is dropped. */
+  send(text: string): void {
+    if (this.isOpen) this.#socket.send(text);
+  }
+
+  /** Resolves when the socket has room again, or has ended. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (this.isOpen && this.isCongested) {
+          this.#clock.after(DRAIN_INTERVAL, look);
+        } else resolve();
+      };
+      look();
+    });
+  }
+
+  /**
+   * Starts the closing handshake. `closed` is called when the peer has
+   * answered, or did not within a second.
+   *
+   * @param code A code that this end may send.
+   * @param reason Shortened to what a close frame holds.
+   */
+  close(code: number, reason: string): void {
+    if (this.#events === undefined || this.#closing !== undefined) return;
+    this.#closing = { code, reason };
+    this.#closeTimer = this.#clock.after(
+      CLOSE_TIMEOUT,
+      () => this.#end({ code, reason }),
+    );
+    try {
+      this.#socket.close(code, closeReason(reason));
+    } catch {
+      this.#end({ code, reason });
+    }
+  }
+
+  /** Forgets the socket without a word to the listener, and lets the runtime close it. */
+  abandon(): void {
+    this.#events = undefined;
+    this.#release();
+    if (this.#socket.readyState <= WebSocket.OPEN) this.#socket.close();
+  }
+
+  #end(info: CloseInfo): void {
+    const events = this.#events;
+    this.#events = undefined;
+    this.#release();
+    events?.closed(info);
+  }
+
+  /** Handlers stay, as no-ops: an `error` event without a listener may end the process. */
+  #release(): void {
+    this.#closeTimer?.clear();
+    this.#closeTimer = undefined;
+  }
+}
+
+/** The text of an `error` event: Deno and Bun have one, browsers do not. */
+export function errorText(event: Event): string {
+  return "message" in event && typeof event.message === "string"
+    ? event.message
+    : "";
+}

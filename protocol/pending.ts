@@ -1,0 +1,119 @@
+import type { Clock, Timer } from "./clock.ts";
+import type { JsonRpcParams, RequestId } from "./jsonrpc.ts";
+
+/** How far a request has come, as the peer tells it. */
+export interface Progress {
+  /** What is done; it only grows. */
+  readonly progress: number;
+  /** What there is to do, where it is known. */
+  readonly total?: number | undefined;
+  /** What is being done, for people. */
+  readonly message?: string | undefined;
+}
+
+/** A request that was sent and not answered yet. */
+export interface PendingRequest {
+  /** Its method. */
+  readonly method: string;
+  /** Settles it with an answer. */
+  readonly resolve: (result: JsonRpcParams) => void;
+  /** Settles it with a failure. */
+  readonly reject: (reason: unknown) => void;
+  /** Time without progress that is allowed, in milliseconds. */
+  readonly timeout: number;
+  /** When it expires although there is progress. */
+  readonly lastDeadline: number;
+  /** When it expires unless there is progress. */
+  deadline: number;
+  /** Told of progress. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Lets go of the caller's signal. */
+  release?: (() => void) | undefined;
+}
+
+/**
+ * The requests in flight, with one timer for all their deadlines.
+ */
+export class PendingTable {
+  readonly #requests = new Map<RequestId, PendingRequest>();
+  readonly #clock: Clock;
+  readonly #expired: (id: RequestId, request: PendingRequest) => void;
+  #timer: Timer | undefined;
+  #wakesAt = Infinity;
+
+  /**
+   * @param clock Where time comes from.
+   * @param expired Called for each request that ran out of time, already taken out.
+   */
+  constructor(
+    clock: Clock,
+    expired: (id: RequestId, request: PendingRequest) => void,
+  ) {
+    this.#clock = clock;
+    this.#expired = expired;
+  }
+
+  /** How many requests are in flight. */
+  get size(): number {
+    return this.#requests.size;
+  }
+
+  /** Adds a request. */
+  add(id: RequestId, request: PendingRequest): void {
+    this.#requests.set(id, request);
+    this.#wakeAt(request.deadline);
+  }
+
+  /** Takes a request out, because it is about to be settled. */
+  take(id: RequestId): PendingRequest | undefined {
+    const request = this.#requests.get(id);
+    if (request === undefined) return undefined;
+    this.#requests.delete(id);
+    request.release?.();
+    if (this.#requests.size === 0) this.#sleep();
+    return request;
+  }
+
+  /** Notes progress: the request's time starts again, up to its last deadline. */
+  progress(id: RequestId, progress: Progress): void {
+    const request = this.#requests.get(id);
+    if (request === undefined) return;
+    const deadline = this.#clock.now() + request.timeout;
+    request.deadline = Math.min(deadline, request.lastDeadline);
+    request.onProgress?.(progress);
+  }
+
+  /** Rejects all that is in flight. */
+  rejectAll(reason: unknown): void {
+    for (const id of [...this.#requests.keys()]) this.take(id)?.reject(reason);
+  }
+
+  /** Timers are lazy: one that is not needed any more finds nothing to do. */
+  #wakeAt(deadline: number): void {
+    if (deadline >= this.#wakesAt) return;
+    this.#timer?.clear();
+    this.#wakesAt = deadline;
+    this.#timer = this.#clock.after(
+      deadline - this.#clock.now(),
+      () => this.#expire(),
+    );
+  }
+
+  #sleep(): void {
+    this.#timer?.clear();
+    this.#timer = undefined;
+    this.#wakesAt = Infinity;
+  }
+
+  #expire(): void {
+    this.#sleep();
+    const now = this.#clock.now();
+    let earliest = Infinity;
+    for (const [id, request] of this.#requests) {
+      if (request.deadline > now) {
+        earliest = Math.min(earliest, request.deadline);
+      } else if (this.take(id) !== undefined) this.#expired(id, request);
+    }
+    if (this.#requests.size > 0) this.#wakeAt(earliest);
+  }
+}

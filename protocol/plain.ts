@@ -1,0 +1,101 @@
+import { CLOSE_CODES } from "./close_codes.ts";
+import { toError } from "./errors.ts";
+import {
+  byteLength,
+  errorResponse,
+  type JsonRpcErrorResponse,
+  type JsonRpcMessage,
+  parseMessage,
+} from "./jsonrpc.ts";
+
+/** Who listens to a {@linkcode PlainReader}. */
+export interface PlainSink {
+  /** A valid message came in. */
+  message(message: JsonRpcMessage): void;
+  /** A frame was no message: the peer is told with `reply`. */
+  fault(error: Error, reply: JsonRpcErrorResponse): void;
+  /** The peer broke the protocol for good. */
+  violation(code: number, reason: string): void;
+}
+
+/** The codes one end uses: a WebSocket client may send 1000 and 3000–4999 only. */
+interface ViolationCodes {
+  readonly binary: number;
+  readonly garbage: number;
+  readonly tooBig: number;
+}
+
+const CODES: {
+  readonly server: ViolationCodes;
+  readonly client: ViolationCodes;
+} = {
+  server: {
+    binary: CLOSE_CODES.UNSUPPORTED_DATA,
+    garbage: CLOSE_CODES.PROTOCOL_ERROR,
+    tooBig: CLOSE_CODES.TOO_BIG,
+  },
+  client: {
+    binary: CLOSE_CODES.CLIENT_UNSUPPORTED_DATA,
+    garbage: CLOSE_CODES.CLIENT_PROTOCOL_ERROR,
+    tooBig: CLOSE_CODES.CLIENT_TOO_BIG,
+  },
+};
+
+/** Invalid frames in a row after which the connection is closed. */
+const MAX_FAULTS = 10;
+
+/** Reads plain MCP: one JSON-RPC message per text frame, nothing else. */
+export class PlainReader {
+  readonly #sink: PlainSink;
+  readonly #codes: ViolationCodes;
+  readonly #maxBytes: number;
+  #faults = 0;
+
+  /**
+   * @param sink Who listens.
+   * @param end Which end of the socket this is: the one that accepted, or the one that dialled.
+   * @param maxBytes The largest message taken, in bytes of UTF-8.
+   */
+  constructor(sink: PlainSink, end: "server" | "client", maxBytes: number) {
+    this.#sink = sink;
+    this.#codes = CODES[end];
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Reads one frame; whatever it holds, the sink hears of it once. */
+  read(data: unknown): void {
+    if (typeof data !== "string") {
+      return this.#sink.violation(
+        this.#codes.binary,
+        "Binary frames were not negotiated",
+      );
+    }
+    if (this.#isTooBig(data)) {
+      return this.#sink.violation(
+        this.#codes.tooBig,
+        `Message larger than ${this.#maxBytes} bytes`,
+      );
+    }
+    let message: JsonRpcMessage;
+    try {
+      message = parseMessage(data);
+    } catch (thrown) {
+      return this.#fault(toError(thrown));
+    }
+    this.#faults = 0;
+    this.#sink.message(message);
+  }
+
+  #isTooBig(text: string): boolean {
+    return text.length > this.#maxBytes ||
+      (text.length * 3 > this.#maxBytes && byteLength(text) > this.#maxBytes);
+  }
+
+  #fault(error: Error): void {
+    if (++this.#faults >= MAX_FAULTS) {
+      const reason = `${MAX_FAULTS} invalid messages in a row`;
+      return this.#sink.violation(this.#codes.garbage, reason);
+    }
+    this.#sink.fault(error, errorResponse(error));
+  }
+}
