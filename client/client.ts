@@ -1,0 +1,405 @@
+import { toError } from "../protocol/errors.ts";
+import type { JsonRpcMessage, JsonRpcNotification, JsonRpcParams } from "../protocol/jsonrpc.ts";
+import type { RequestContext } from "../protocol/inbound.ts";
+import { type Era, PING, stampRequest } from "../protocol/mcp.ts";
+import type {
+  Capabilities,
+  Implementation,
+  McpClientMethods,
+  McpMethods,
+} from "../protocol/mcp_types.ts";
+import type {
+  CustomMethod,
+  HandlerParams,
+  MethodTable,
+  RequestArguments,
+  ResultOf,
+} from "../protocol/methods.ts";
+import { JsonRpcPeer, type PeerStats, type RequestOptions } from "../protocol/peer.ts";
+import type { MessageExtra, SendOptions } from "../protocol/transport.ts";
+import type { ConnectionState } from "./connection.ts";
+import { type ConnectionEvent, TypedEventTarget } from "./events.ts";
+import { openConversation, type Opening } from "./opening.ts";
+import type { MutableOptions, WebSocketClientOptions } from "./options.ts";
+import type { ConnectionStats } from "./stats.ts";
+import { type StartOptions, type TransportEvents, WebSocketClientTransport } from "./transport.ts";
+
+/** Options of {@linkcode MCPWebSocketClient}. */
+export interface MCPWebSocketClientOptions extends WebSocketClientOptions {
+  /**
+   * Who this client is.
+   *
+   * @default {{ name: "bowline", version: "0.1.0" }}
+   */
+  readonly clientInfo?: Implementation | undefined;
+  /**
+   * What this client can do for the server, for example `{ sampling: {} }`.
+   *
+   * @default {{}}
+   */
+  readonly capabilities?: Capabilities | undefined;
+  /**
+   * The family of revisions to speak; `"auto"` asks the server.
+   *
+   * @default {"auto"}
+   */
+  readonly era?: Era | "auto" | undefined;
+  /**
+   * How long a server may take to say which era it is of, in milliseconds;
+   * then it is taken for a legacy one.
+   *
+   * @default {5_000}
+   */
+  readonly probeTimeout?: number | undefined;
+  /**
+   * Time without progress that a request may take, in milliseconds.
+   *
+   * @default {60_000}
+   */
+  readonly requestTimeout?: number | undefined;
+  /**
+   * Time that a request may take in all, in milliseconds.
+   *
+   * @default {600_000}
+   */
+  readonly maxRequestTimeout?: number | undefined;
+}
+
+/** Options that may change while the client runs. */
+export interface MCPWebSocketClientPatch extends MutableOptions {
+  /** See {@linkcode MCPWebSocketClientOptions}; holds for requests to come. */
+  requestTimeout?: number | undefined;
+  /** See {@linkcode MCPWebSocketClientOptions}; holds for requests to come. */
+  maxRequestTimeout?: number | undefined;
+}
+
+/** The state of a client: its transport's, or `initialized` when MCP has been opened on it. */
+export type ClientState =
+  | ConnectionState
+  | (Omit<Extract<ConnectionState, { status: "connected" }>, "status"> & {
+    readonly status: "initialized";
+  });
+
+/** Numbers about a client. */
+export interface ClientStats extends ConnectionStats {
+  /** Numbers about its requests. */
+  readonly requests: PeerStats;
+}
+
+/** The events of {@linkcode MCPWebSocketClient}. */
+export interface ClientEvents extends TransportEvents {
+  /** MCP has been opened; requests can be sent. */
+  initialized: Opening;
+}
+
+/**
+ * An MCP client over WebSocket without an SDK: typed requests, handlers for
+ * what the server asks, and a connection that comes back by itself.
+ *
+ * @typeParam Methods The methods of the server, by default MCP's.
+ *
+ * @example Call a tool
+ * ```ts
+ * import { MCPWebSocketClient } from "@bowline/mcp-websocket/client";
+ * import { MCPWebSocketServer } from "@bowline/mcp-websocket/server";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = new MCPWebSocketServer({ name: "adder", version: "1.0.0" });
+ * server.handle("tools/call", ({ arguments: { a, b } = {} }) => ({
+ *   content: [{ type: "text", text: String(Number(a) + Number(b)) }],
+ * }));
+ * const { url } = await server.start({ port: 0 });
+ *
+ * await using client = new MCPWebSocketClient(url);
+ * await client.connect();
+ * const { content } = await client.request("tools/call", {
+ *   name: "add",
+ *   arguments: { a: 2, b: 3 },
+ * });
+ * assertEquals(content, [{ type: "text", text: "5" }]);
+ * ```
+ */
+export class MCPWebSocketClient<
+  Methods extends MethodTable<Methods> = McpMethods,
+> extends TypedEventTarget<ClientEvents> implements AsyncDisposable {
+  /** The transport underneath. */
+  readonly transport: WebSocketClientTransport;
+
+  readonly #options: MCPWebSocketClientOptions;
+  readonly #peer: JsonRpcPeer;
+  #opening: Opening | undefined;
+
+  /**
+   * @param endpoint Where to, `ws:` or `wss:`; or an open socket that the server dialled.
+   * @param options Who this client is, timeouts, bounds, credentials.
+   * @throws {SyntaxError} If the URL is malformed.
+   * @throws {TypeError} If it is no WebSocket URL, or holds credentials.
+   * @throws {RangeError} If an option is outside its range.
+   */
+  constructor(
+    endpoint: string | URL | WebSocket,
+    options: MCPWebSocketClientOptions = {},
+  ) {
+    super();
+    this.#options = options;
+    this.transport = new WebSocketClientTransport(endpoint, options);
+    this.#peer = new JsonRpcPeer({
+      ...options,
+      send: (message, sendOptions) => this.transport.post(message, sendOptions),
+      stamp: (params) => this.#stamp(params),
+      onError: (error) => this.emit("error", { error, context: "peer" }),
+    });
+    this.#peer.handle(PING, () => ({}));
+    this.transport.onmessage = (message, extra) => this.#peer.receive(message, extra);
+    this.transport.onclose = () => this.#closed();
+    this.#forward("statechange");
+    this.#forward("lost");
+    this.#forward("recovered");
+    this.#forward("error");
+  }
+
+  /** Where the client stands. */
+  get state(): ClientState {
+    const { state } = this.transport;
+    if (state.status !== "connected" || this.#opening === undefined) {
+      return state;
+    }
+    return { ...state, status: "initialized" };
+  }
+
+  /** Whether there is a connection. */
+  get isConnected(): boolean {
+    return this.transport.state.status === "connected";
+  }
+
+  /** Whether there is a connection on which MCP has been opened. */
+  get isInitialized(): boolean {
+    return this.isConnected && this.#opening !== undefined;
+  }
+
+  /** Whether it waits for the network. */
+  get isOffline(): boolean {
+    return this.transport.state.status === "offline";
+  }
+
+  /** The family of revisions that is spoken; `undefined` before it is settled. */
+  get era(): Era | undefined {
+    return this.#opening?.era;
+  }
+
+  /** The revision that is spoken; `undefined` before it is settled. */
+  get protocolVersion(): string | undefined {
+    return this.#opening?.version;
+  }
+
+  /** Who the server is, as soon as it has said so. */
+  get serverInfo(): Implementation | undefined {
+    return this.#opening?.serverInfo;
+  }
+
+  /** What the server can do, as soon as it has said so. */
+  get serverCapabilities(): Capabilities | undefined {
+    return this.#opening?.capabilities;
+  }
+
+  /** How to use the server, if it says so. */
+  get instructions(): string | undefined {
+    return this.#opening?.instructions;
+  }
+
+  /**
+   * Connects and opens MCP. After `disconnect()` it can be called again.
+   *
+   * @param options A signal that gives up.
+   * @throws {MCPConnectionError} If the connection cannot be opened; `verdict` tells why.
+   * @throws {MCPTimeoutError} If it is not open in time.
+   * @throws {MCPError} If no revision is spoken by both.
+   */
+  async connect(options: StartOptions = {}): Promise<void> {
+    await this.transport.start(options);
+    this.#peer.reopen();
+    try {
+      this.#opening = await openConversation(this.#peer, {
+        identity: this.#identity,
+        era: this.#options.era ?? "auto",
+        probeTimeout: this.#options.probeTimeout ?? 5_000,
+        signal: options.signal,
+      });
+    } catch (error) {
+      await this.transport.close();
+      throw error;
+    }
+    this.emit("initialized", this.#opening);
+  }
+
+  /** Ends the connection; requests in flight are rejected. Calling it twice is fine. */
+  async disconnect(): Promise<void> {
+    await this.transport.close();
+  }
+
+  /** Ends the connection. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.disconnect();
+  }
+
+  /**
+   * Sends a request and waits for its answer.
+   *
+   * @typeParam Name The method.
+   * @param method The method.
+   * @param args Its parameters, and limits, a signal, a listener for progress.
+   * @returns The result.
+   * @throws {MCPRpcError} If the server answered with an error.
+   * @throws {MCPTimeoutError} If it did not answer in time; the server is told to stop.
+   * @throws {MCPConnectionError} If the connection was lost; `outcome` says whether
+   * the request may have been carried out.
+   */
+  request<Name extends keyof Methods & string>(
+    method: Name,
+    ...args: RequestArguments<Methods[Name]>
+  ): Promise<ResultOf<Methods[Name]>>;
+  /**
+   * Sends a request of a method that is not in the table.
+   *
+   * @typeParam Result What it gives; it is not checked.
+   * @param method The method.
+   * @param params Its parameters.
+   * @param options Limits, a signal, a listener for progress.
+   */
+  request<Result = unknown, Name extends string = string>(
+    method: Name & CustomMethod<Name, Methods>,
+    params?: object,
+    options?: RequestOptions,
+  ): Promise<Result>;
+  request(method: string, ...args: unknown[]): Promise<unknown> {
+    const [params, options] = args as [JsonRpcParams?, RequestOptions?];
+    return this.#peer.request(method, params, options);
+  }
+
+  /**
+   * Sends a notification.
+   *
+   * @param method The method.
+   * @param params Its parameters.
+   * @returns Resolves when the socket has taken it.
+   */
+  async notify(method: string, params?: JsonRpcParams): Promise<void> {
+    await this.#peer.notify(method, params);
+  }
+
+  /**
+   * Sends a message as it is.
+   *
+   * @param message The message.
+   * @param options Whether it may be sent again, and a signal that stops waiting.
+   * @returns Resolves when the socket has taken it.
+   */
+  async send(message: JsonRpcMessage, options?: SendOptions): Promise<void> {
+    await this.transport.send(message, options);
+  }
+
+  /**
+   * Answers what the server asks; a second handler of a method replaces the first.
+   *
+   * @typeParam Name The method.
+   * @param method The method.
+   * @param handler Returns the result, or throws {@linkcode MCPRpcError}.
+   */
+  handle<Name extends keyof McpClientMethods>(
+    method: Name,
+    handler: (
+      params: HandlerParams<McpClientMethods[Name]>,
+      context: RequestContext,
+    ) =>
+      | ResultOf<McpClientMethods[Name]>
+      | Promise<ResultOf<McpClientMethods[Name]>>,
+  ): void;
+  /**
+   * Answers a method that is not in the table.
+   *
+   * @param method The method.
+   * @param handler Returns the result, an object, or throws {@linkcode MCPRpcError}.
+   */
+  handle<Name extends string>(
+    method: Name & CustomMethod<Name, McpClientMethods>,
+    handler: (params: JsonRpcParams, context: RequestContext) => unknown,
+  ): void;
+  handle(
+    method: string,
+    handler: (params: never, context: RequestContext) => unknown,
+  ): void {
+    this.#peer.handle(
+      method,
+      handler as (params: JsonRpcParams, context: RequestContext) => unknown,
+    );
+  }
+
+  /** Hears one kind of notification; a second handler replaces the first. */
+  onNotification(
+    method: string,
+    handler: (params: JsonRpcParams, extra?: MessageExtra) => unknown,
+  ): void {
+    this.#peer.onNotification(method, handler);
+  }
+
+  /** Hears every notification that has no handler of its own. */
+  onAnyNotification(
+    handler: (notification: JsonRpcNotification) => unknown,
+  ): void {
+    this.#peer.onAnyNotification(handler);
+  }
+
+  /** Dials at once, where the next dial is being waited for. */
+  reconnect(): void {
+    this.transport.reconnect();
+  }
+
+  /**
+   * Changes options from now on.
+   *
+   * @param patch What changes.
+   * @throws {RangeError} If an option is outside its range; then nothing changes.
+   */
+  updateOptions(patch: MCPWebSocketClientPatch): void {
+    this.transport.updateOptions(patch);
+    this.#peer.setTimeouts(patch.requestTimeout, patch.maxRequestTimeout);
+  }
+
+  /** The numbers as they are now. */
+  getStats(): ClientStats {
+    return Object.freeze({
+      ...this.transport.getStats(),
+      requests: this.#peer.stats,
+    });
+  }
+
+  get #identity(): { info: Implementation; capabilities: Capabilities } {
+    const { clientInfo, capabilities = {} } = this.#options;
+    return {
+      info: clientInfo ?? { name: "bowline", version: "0.1.0" },
+      capabilities,
+    };
+  }
+
+  #stamp(params: JsonRpcParams | undefined): JsonRpcParams | undefined {
+    if (this.#opening?.era !== "modern") return params;
+    return stampRequest(params, this.#identity, this.#opening.version);
+  }
+
+  #closed(): void {
+    this.#opening = undefined;
+    const { state } = this.transport;
+    this.#peer.close(
+      state.status === "failed" ? toError(state.error) : undefined,
+    );
+  }
+
+  #forward<Type extends keyof TransportEvents>(type: Type): void {
+    this.transport.addEventListener(
+      type,
+      (event: ConnectionEvent<TransportEvents[Type]>) => {
+        this.emit(type, event.detail as ClientEvents[Type]);
+      },
+    );
+  }
+}

@@ -1,0 +1,240 @@
+import { MCPConnectionError } from "../protocol/errors.ts";
+import {
+  ERROR_CODES,
+  isObject,
+  type JsonRpcErrorResponse,
+  type JsonRpcNotification,
+  type JsonRpcParams,
+  type JsonRpcRequest,
+  type JsonRpcResponse,
+  type RequestId,
+} from "../protocol/jsonrpc.ts";
+import {
+  CANCELLED,
+  type Era,
+  INITIALIZE,
+  INITIALIZED,
+  isSafeToRepeat,
+  LIST_TOOLS,
+  listToolSafety,
+  requestVersion,
+  SET_LEVEL,
+  SUBSCRIBE,
+  UNSUBSCRIBE,
+} from "../protocol/mcp.ts";
+import type { SendOptions } from "../protocol/transport.ts";
+
+/** Options of {@linkcode Conversation}. */
+export interface ConversationOptions {
+  /** Decides whether a request that may have been acted on is sent again. */
+  readonly resend:
+    | ((request: JsonRpcRequest, isSafe: boolean) => boolean)
+    | undefined;
+}
+
+interface InFlight {
+  readonly request: JsonRpcRequest;
+  readonly retry: boolean | undefined;
+}
+
+/** A request that is settled here because its connection was lost. */
+export interface LostRequest {
+  /** The answer the application gets. */
+  readonly response: JsonRpcErrorResponse;
+  /** The same for those who read errors. */
+  readonly error: MCPConnectionError;
+}
+
+/** Something that is told to a new connection again. */
+export interface Repeated {
+  /** The method. */
+  readonly method: string;
+  /** Its parameters. */
+  readonly params: JsonRpcParams | undefined;
+  /** Whether it expects an answer. */
+  readonly isRequest: boolean;
+}
+
+/** Tools and subscriptions that are remembered. */
+const MAX_REMEMBERED = 10_000;
+
+/**
+ * What was said on a connection, as far as a new one has to be told again. A
+ * plain peer has no sessions: after a reconnect it knows nothing.
+ */
+export class Conversation {
+  readonly #options: ConversationOptions;
+  readonly #inFlight = new Map<RequestId, InFlight>();
+  readonly #safeTools = new Set<string>();
+  readonly #subscriptions = new Map<string, JsonRpcParams>();
+  #level: JsonRpcParams | undefined;
+  #initialize: JsonRpcRequest | undefined;
+  #initializeResult: JsonRpcParams | undefined;
+  #initialized: JsonRpcNotification | undefined;
+  #modernMeta: JsonRpcParams | undefined;
+
+  /** @param options The policy for sending again. */
+  constructor(options: ConversationOptions) {
+    this.#options = options;
+  }
+
+  /** How many requests are in flight. */
+  get size(): number {
+    return this.#inFlight.size;
+  }
+
+  /** The peer's era, as soon as it shows. */
+  get era(): Era | undefined {
+    if (this.#initializeResult !== undefined) return "legacy";
+    return this.#modernMeta === undefined ? undefined : "modern";
+  }
+
+  /** `_meta` of the first modern request. */
+  get modernMeta(): JsonRpcParams | undefined {
+    return this.#modernMeta;
+  }
+
+  /** Notes a request or notification that leaves. */
+  sent(
+    message: JsonRpcRequest | JsonRpcNotification,
+    options?: SendOptions,
+  ): void {
+    if ("id" in message && message.id !== undefined) {
+      this.#inFlight.set(message.id, {
+        request: message,
+        retry: options?.retry,
+      });
+      if (message.method === INITIALIZE) this.#initialize = message;
+      else if (this.era === undefined) this.#noteEra(message);
+    } else if (message.method === INITIALIZED) this.#initialized = message;
+    else if (message.method === CANCELLED) {
+      this.#forget(message.params?.requestId);
+    }
+  }
+
+  /** Notes an answer that came in. */
+  answered(response: JsonRpcResponse): void {
+    const { id } = response;
+    const entry = id === undefined ? undefined : this.#inFlight.get(id);
+    if (entry === undefined) return;
+    this.#inFlight.delete(entry.request.id);
+    if ("result" in response) this.#learn(entry.request, response.result);
+  }
+
+  /**
+   * Notes that the connection was lost.
+   *
+   * @param mayRepeat Whether anything may be sent again; not after a message
+   * that was too large for the peer.
+   * @returns The requests that must not be sent again, settled.
+   */
+  lose(mayRepeat: boolean): LostRequest[] {
+    const lost: LostRequest[] = [];
+    for (const [id, entry] of this.#inFlight) {
+      if (mayRepeat && this.#mayRepeat(entry)) continue;
+      this.#inFlight.delete(id);
+      lost.push(lostRequest(entry.request));
+    }
+    return lost;
+  }
+
+  /** The `initialize` that a new connection has to hear first, with what it gave; none if it is still in flight. */
+  get opening(): { params: JsonRpcParams; result: JsonRpcParams } | undefined {
+    if (
+      this.#initialize === undefined || this.#initializeResult === undefined
+    ) return undefined;
+    return {
+      params: this.#initialize.params ?? {},
+      result: this.#initializeResult,
+    };
+  }
+
+  /** What a new connection has to hear after `initialize`. */
+  *reopening(): Generator<Repeated> {
+    if (this.#initialized !== undefined) {
+      yield {
+        method: INITIALIZED,
+        params: this.#initialized.params,
+        isRequest: false,
+      };
+    }
+    if (this.#level !== undefined) {
+      yield { method: SET_LEVEL, params: this.#level, isRequest: true };
+    }
+    for (const params of this.#subscriptions.values()) {
+      yield { method: SUBSCRIBE, params, isRequest: true };
+    }
+  }
+
+  /** The requests that are sent again, in their order. */
+  *repeated(): Generator<JsonRpcRequest> {
+    for (const { request } of this.#inFlight.values()) yield request;
+  }
+
+  #mayRepeat({ request, retry }: InFlight): boolean {
+    const isSafe = retry ??
+      isSafeToRepeat(request.method, request.params, this.#safeTools);
+    return this.#options.resend?.(request, isSafe) ?? isSafe;
+  }
+
+  #noteEra(request: JsonRpcRequest): void {
+    if (requestVersion(request.params) === undefined) return;
+    const meta = request.params?._meta;
+    if (isObject(meta)) {
+      this.#modernMeta = { ...meta, progressToken: undefined };
+    }
+  }
+
+  #forget(id: unknown): void {
+    this.#inFlight.delete(id as RequestId);
+  }
+
+  #learn(request: JsonRpcRequest, result: JsonRpcParams): void {
+    const { method, params = {} } = request;
+    switch (method) {
+      case INITIALIZE:
+        this.#initializeResult = result;
+        break;
+      case LIST_TOOLS:
+        this.#learnTools(result);
+        break;
+      case SUBSCRIBE:
+        if (this.#subscriptions.size < MAX_REMEMBERED) {
+          this.#subscriptions.set(String(params.uri), params);
+        }
+        break;
+      case UNSUBSCRIBE:
+        this.#subscriptions.delete(String(params.uri));
+        break;
+      case SET_LEVEL:
+        this.#level = params;
+        break;
+    }
+  }
+
+  #learnTools(result: JsonRpcParams): void {
+    for (const { name, safe } of listToolSafety(result)) {
+      if (!safe) this.#safeTools.delete(name);
+      else if (this.#safeTools.size < MAX_REMEMBERED) this.#safeTools.add(name);
+    }
+  }
+}
+
+function lostRequest(request: JsonRpcRequest): LostRequest {
+  const text = `Connection lost before "${request.method}" was answered: ` +
+    "it may or may not have been carried out";
+  const error = new MCPConnectionError(text, {
+    outcome: "unknown",
+    retryable: false,
+  });
+  const response: JsonRpcErrorResponse = {
+    jsonrpc: "2.0",
+    id: request.id,
+    error: {
+      code: ERROR_CODES.CONNECTION_LOST,
+      message: text,
+      data: { outcome: "unknown" },
+    },
+  };
+  return { response, error };
+}

@@ -1,0 +1,132 @@
+import type { Clock, Timer } from "../protocol/clock.ts";
+import { statusVerdict, type Verdict } from "../protocol/close_codes.ts";
+import { MCPConnectionError, MCPTimeoutError } from "../protocol/errors.ts";
+import { errorText, Link, type LinkEvents } from "../protocol/link.ts";
+import { findSubprotocolFault } from "../protocol/subprotocol.ts";
+import { kindOf } from "./recovery.ts";
+import { openSocket, type SocketRequest } from "./runtime.ts";
+
+/** What a dial needs. */
+export interface DialRequest extends SocketRequest {
+  /** What the endpoint is called in errors. */
+  readonly name: string;
+  /** Time to open, in milliseconds. */
+  readonly timeout: number;
+  /** Gives up. */
+  readonly signal: AbortSignal;
+  /** Who listens to the link. */
+  readonly events: LinkEvents;
+  /** Where time comes from. */
+  readonly clock: Clock;
+}
+
+/**
+ * Opens one WebSocket.
+ *
+ * @param request Where to, and what with.
+ * @returns The open link.
+ * @throws {MCPConnectionError} If it cannot be opened; `verdict` says what that means.
+ * @throws {MCPTimeoutError} If it is not open in time.
+ */
+export function dial(request: DialRequest): Promise<Link> {
+  const { signal, timeout, clock, events } = request;
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    let timer: Timer | undefined;
+    let socket: WebSocket;
+    const settle = () => {
+      timer?.clear();
+      signal.removeEventListener("abort", onAbort);
+    };
+    const fail = (error: unknown) => {
+      settle();
+      hangUp(socket);
+      reject(error);
+    };
+    const onAbort = () => fail(signal.reason);
+    try {
+      socket = openSocket(request);
+    } catch (cause) {
+      return reject(failure(request, "", cause));
+    }
+    timer = clock.after(timeout, () => fail(timeoutError(request)));
+    signal.addEventListener("abort", onAbort, { once: true });
+    socket.onopen = () => {
+      const fault = findSubprotocolFault(socket.protocol, request.protocols);
+      if (fault !== undefined) return fail(protocolError(request, fault));
+      settle();
+      resolve(new Link(socket, events, clock));
+    };
+    // Node 22 tells of a failed upgrade with `error` alone, browsers say more with `close`.
+    socket.onerror = (event) => fail(failure(request, errorText(event)));
+    socket.onclose = (event) => fail(failure(request, event.reason));
+  });
+}
+
+/** Forgets a socket; listeners stay, since an unheard `error` may end the process. */
+function hangUp(socket: WebSocket): void {
+  socket.onopen = () => socket.close();
+  socket.onerror = () => {};
+  socket.onclose = () => {};
+  // In CONNECTING this cancels at once, on every runtime.
+  if (socket.readyState <= WebSocket.OPEN) socket.close();
+}
+
+function timeoutError(request: DialRequest): MCPTimeoutError {
+  const text = `Cannot connect to "${request.name}": not open within ` +
+    `${request.timeout} ms`;
+  return new MCPTimeoutError(text, request.timeout, { retryable: true });
+}
+
+function protocolError(
+  request: DialRequest,
+  fault: string,
+): MCPConnectionError {
+  return new MCPConnectionError(
+    `Cannot connect to "${request.name}": ${fault}`,
+    {
+      kind: "protocol",
+      verdict: { cause: "protocol", pace: "never" },
+      retryable: false,
+    },
+  );
+}
+
+function failure(
+  request: DialRequest,
+  text: string,
+  cause?: unknown,
+): MCPConnectionError {
+  const status = readStatus(text);
+  const verdict = cause === undefined ? dialVerdict(text, status) : MISUSE;
+  const detail = cause instanceof Error ? cause.message : text || "no reason given";
+  return new MCPConnectionError(
+    `Cannot connect to "${request.name}": ${detail}`,
+    {
+      kind: kindOf(verdict),
+      status,
+      verdict,
+      retryable: verdict.pace !== "never",
+      ...(cause === undefined ? {} : { cause }),
+    },
+  );
+}
+
+/** The constructor refused: the same arguments will be refused again. */
+const MISUSE: Verdict = { cause: "protocol", pace: "never" };
+
+/** Deno says "Invalid status code: 401", Bun "Expected 101 status code: 401"; others say nothing. */
+const STATUS_REGEXP = /status code: ([1-5]\d\d)/;
+/** As rustls and Bun word what is wrong with a certificate or a handshake. */
+const TLS_REGEXP = /certificate|InvalidContentType|fatal alert|SELF_SIGNED|UNABLE_TO_VERIFY/i;
+
+function readStatus(text: string): number | undefined {
+  const match = STATUS_REGEXP.exec(text);
+  return match === null ? undefined : Number(match[1]);
+}
+
+function dialVerdict(text: string, status: number | undefined): Verdict {
+  if (status !== undefined) return statusVerdict(status);
+  if (TLS_REGEXP.test(text)) return { cause: "tls", pace: "never" };
+  return { cause: "unreachable", pace: "backoff" };
+}

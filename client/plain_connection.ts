@@ -1,0 +1,239 @@
+import { CLOSE_CODES } from "../protocol/close_codes.ts";
+import { MCPConnectionError, MCPRpcError, MCPTimeoutError } from "../protocol/errors.ts";
+import type {
+  JsonRpcMessage,
+  JsonRpcParams,
+  JsonRpcRequest,
+  JsonRpcResponse,
+} from "../protocol/jsonrpc.ts";
+import { type CloseInfo, Link, type LinkEvents } from "../protocol/link.ts";
+import { PlainReader } from "../protocol/plain.ts";
+import { gatherCredentials } from "./credentials.ts";
+import { dial } from "./dial.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { Liveness } from "./liveness.ts";
+import type { HeartbeatOptions, ResolvedOptions } from "./options.ts";
+import { type Loss, lossError, lossOf } from "./recovery.ts";
+import type { OpenConnection } from "./supervisor.ts";
+
+/** Who listens to a {@linkcode PlainConnection}. */
+export interface ConnectionSink {
+  /** A message for the application came in. */
+  message(message: JsonRpcMessage): void;
+  /** The peer did something wrong that does not end the connection. */
+  fault(error: Error): void;
+}
+
+type Answer = (response: JsonRpcResponse) => void;
+
+/**
+ * One connection to a peer that speaks plain MCP, from the dial to its end.
+ * Besides the application's messages it carries requests of its own, under
+ * negative ids, whose answers stay here.
+ */
+export class PlainConnection implements OpenConnection {
+  readonly #options: ResolvedOptions;
+  readonly #sink: ConnectionSink;
+  readonly #reader: PlainReader;
+  readonly #lost = Promise.withResolvers<Loss>();
+  readonly #private = new Map<number, Answer>();
+  #link: Link | undefined;
+  #liveness: Liveness | undefined;
+  #nextId = -1;
+
+  private constructor(options: ResolvedOptions, sink: ConnectionSink) {
+    this.#options = options;
+    this.#sink = sink;
+    this.#reader = new PlainReader(
+      {
+        message: (message) => this.#receive(message),
+        fault: (error, reply) => {
+          sink.fault(error);
+          this.#link?.send(JSON.stringify(reply));
+        },
+        violation: (code, reason) => {
+          sink.fault(
+            new MCPConnectionError(reason, {
+              kind: "protocol",
+              code,
+              retryable: false,
+            }),
+          );
+          this.#link?.close(code, reason);
+        },
+      },
+      "client",
+      options.maxReceiveBytes,
+    );
+  }
+
+  /**
+   * Dials, or takes over the socket that is given.
+   *
+   * @param endpoint What to speak to.
+   * @param options Timeouts, bounds, credentials.
+   * @param sink Who listens.
+   * @param signal Gives up.
+   * @throws {MCPError} If it cannot be opened.
+   */
+  static async open(
+    endpoint: Endpoint,
+    options: ResolvedOptions,
+    sink: ConnectionSink,
+    signal: AbortSignal,
+  ): Promise<PlainConnection> {
+    const connection = new PlainConnection(options, sink);
+    const { clock } = options;
+    const events: LinkEvents = {
+      frame: (data) => connection.#frame(data),
+      closed: (info) => connection.#closed(info),
+    };
+    if (endpoint.socket !== undefined) {
+      connection.#link = Link.adopt(endpoint.socket, events, clock);
+      return connection;
+    }
+    const { connectTimeout: timeout, httpClient } = options;
+    const credentials = await gatherCredentials(options);
+    const { url, name } = endpoint;
+    const request = {
+      url,
+      name,
+      signal,
+      timeout,
+      httpClient,
+      clock,
+      events,
+      ...credentials,
+    };
+    connection.#link = await dial(request);
+    return connection;
+  }
+
+  /** Resolves when the connection is lost. */
+  get lost(): Promise<Loss> {
+    return this.#lost.promise;
+  }
+
+  /** Whether messages can be sent. */
+  get isOpen(): boolean {
+    return this.#link?.isOpen === true;
+  }
+
+  /** Sends text that is known to be a message; a promise says when there is room for more. */
+  send(text: string): void | Promise<void> {
+    const link = this.#link;
+    link?.send(text);
+    if (link?.isCongested) return link.drained();
+  }
+
+  /**
+   * Sends a request of the transport's own.
+   *
+   * @returns The answer, whatever it says.
+   * @throws {MCPTimeoutError} If it does not come in time.
+   * @throws {MCPConnectionError} If the connection is lost before.
+   */
+  async ask(
+    method: string,
+    params: JsonRpcParams | undefined,
+  ): Promise<JsonRpcResponse> {
+    const { connectTimeout, clock } = this.#options;
+    const { promise, resolve, reject } = Promise.withResolvers<
+      JsonRpcResponse
+    >();
+    const id = this.#post(method, params, resolve);
+    const timer = clock.after(connectTimeout, () => {
+      const text = `Peer did not answer "${method}" within ${connectTimeout} ms`;
+      reject(new MCPTimeoutError(text, connectTimeout, { retryable: true }));
+    });
+    try {
+      return await Promise.race([
+        promise,
+        this.lost.then((loss) => Promise.reject(lossError(loss))),
+      ]);
+    } finally {
+      timer.clear();
+      this.#private.delete(id);
+    }
+  }
+
+  /**
+   * Watches for silence from now on.
+   *
+   * @param heartbeat The intervals.
+   * @param probe What to ask the peer, `undefined` if it cannot be asked.
+   */
+  watch(
+    heartbeat: HeartbeatOptions,
+    probe: () => { method: string; params?: JsonRpcParams } | undefined,
+  ): void {
+    const ping = () => {
+      const question = probe();
+      // Any frame is life: what the answer says does not matter.
+      if (question !== undefined) {
+        this.#post(question.method, question.params, () => {});
+      }
+      return question !== undefined;
+    };
+    const dead = () => {
+      const reason = "The peer is silent";
+      this.#link?.abandon();
+      this.#closed({ code: CLOSE_CODES.HEARTBEAT_TIMEOUT, reason });
+    };
+    this.#liveness = new Liveness(heartbeat, this.#options.clock, ping, dead);
+  }
+
+  /** Ends the connection in good order, within a second. */
+  async close(): Promise<void> {
+    this.#liveness?.stop();
+    this.#link?.close(CLOSE_CODES.DONE, "");
+    await this.#lost.promise;
+  }
+
+  /** Forgets the connection at once. */
+  drop(): void {
+    this.#liveness?.stop();
+    this.#link?.abandon();
+    this.#lost.resolve(lossOf({ code: CLOSE_CODES.DONE, reason: "" }));
+  }
+
+  #post(
+    method: string,
+    params: JsonRpcParams | undefined,
+    answer: Answer,
+  ): number {
+    const id = this.#nextId--;
+    this.#private.set(id, answer);
+    const request: JsonRpcRequest = { jsonrpc: "2.0", id, method };
+    if (params !== undefined) request.params = params;
+    this.#link?.send(JSON.stringify(request));
+    return id;
+  }
+
+  #frame(data: unknown): void {
+    this.#liveness?.seen();
+    this.#reader.read(data);
+  }
+
+  #receive(message: JsonRpcMessage): void {
+    if (
+      !("method" in message) && typeof message.id === "number" && message.id < 0
+    ) {
+      const answer = this.#private.get(message.id);
+      this.#private.delete(message.id);
+      answer?.(message);
+    } else this.#sink.message(message);
+  }
+
+  #closed(info: CloseInfo): void {
+    this.#liveness?.stop();
+    this.#lost.resolve(lossOf(info));
+  }
+}
+
+/** The result in an answer. Throws what the peer answered instead. */
+export function resultOf(response: JsonRpcResponse): JsonRpcParams {
+  if ("result" in response) return response.result;
+  const { code, message, data } = response.error;
+  throw new MCPRpcError(code, message, { data });
+}

@@ -1,0 +1,43 @@
+import { MCPConnectionError, toError } from "../protocol/errors.ts";
+import { findReopenFault, INITIALIZE } from "../protocol/mcp.ts";
+import type { Conversation } from "./conversation.ts";
+import { type PlainConnection, resultOf } from "./plain_connection.ts";
+
+/**
+ * Tells a new connection what the lost one was told, so that the application
+ * need not notice. In the modern era there is nothing to tell.
+ *
+ * @param connection The new connection.
+ * @param conversation What was said.
+ * @param report Told of what could not be restored.
+ * @throws {MCPConnectionError} If the server is no longer the one that was lost.
+ * @throws {MCPTimeoutError} If it does not answer.
+ */
+export async function reopen(
+  connection: PlainConnection,
+  conversation: Conversation,
+  report: (error: Error) => void,
+): Promise<void> {
+  const { opening } = conversation;
+  if (opening === undefined) return;
+  const answer = await connection.ask(INITIALIZE, opening.params);
+  if (!("result" in answer)) throw changedError(answer.error.message);
+  const fault = findReopenFault(opening.result, answer.result);
+  if (fault !== undefined) throw changedError(fault);
+  const asked: Promise<unknown>[] = [];
+  for (const { method, params, isRequest } of conversation.reopening()) {
+    if (isRequest) asked.push(connection.ask(method, params).then(resultOf));
+    else connection.send(JSON.stringify({ jsonrpc: "2.0", method, params }));
+  }
+  for (const outcome of await Promise.allSettled(asked)) {
+    if (outcome.status === "rejected") report(toError(outcome.reason));
+  }
+}
+
+function changedError(fault: string): MCPConnectionError {
+  return new MCPConnectionError(`Cannot reopen session: ${fault}`, {
+    kind: "session",
+    verdict: { cause: "protocol", pace: "never" },
+    retryable: false,
+  });
+}

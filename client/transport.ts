@@ -1,0 +1,445 @@
+import { MCPCapacityError, MCPConnectionError, toError } from "../protocol/errors.ts";
+import { type JsonRpcMessage, type JsonRpcRequest, serializeMessage } from "../protocol/jsonrpc.ts";
+import { CANCELLED, DISCOVER, PING } from "../protocol/mcp.ts";
+import type { MessageExtra, SendOptions, Transport } from "../protocol/transport.ts";
+import type { ConnectionState } from "./connection.ts";
+import { Conversation, type LostRequest } from "./conversation.ts";
+import { type Endpoint, parseEndpoint } from "./endpoint.ts";
+import { type BaseEvents, TypedEventTarget } from "./events.ts";
+import { InboundIds } from "./inbound_ids.ts";
+import {
+  type MutableOptions,
+  patchOptions,
+  type ResolvedOptions,
+  resolveOptions,
+  type WebSocketClientOptions,
+} from "./options.ts";
+import { Outbox } from "./outbox.ts";
+import { PlainConnection } from "./plain_connection.ts";
+import type { Loss } from "./recovery.ts";
+import { lossError } from "./recovery.ts";
+import { reopen } from "./reopening.ts";
+import { type ConnectionStats, Counters } from "./stats.ts";
+import { type OpenConnection, Supervisor } from "./supervisor.ts";
+
+/** The events of {@linkcode WebSocketClientTransport}. */
+export interface TransportEvents extends BaseEvents {
+  /** The state changed. */
+  statechange: {
+    readonly state: ConnectionState;
+    readonly previous: ConnectionState;
+  };
+  /** A connection was lost; `willRetry` says whether it will be dialled again. */
+  lost: { readonly loss: Loss; readonly willRetry: boolean };
+  /**
+   * A connection that had been lost is usable again; `repeated` requests were
+   * sent again, the others had been settled when it was lost.
+   */
+  recovered: { readonly attempt: number; readonly repeated: number };
+}
+
+/** Options of {@linkcode WebSocketClientTransport.start}. */
+export interface StartOptions {
+  /** Gives up connecting. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * An MCP client's transport over WebSocket. It gives the official SDKs' `Client`
+ * a connection that comes back by itself: after a loss it dials again, opens
+ * the session again, repeats what is safe, and settles the rest.
+ *
+ * @example With the official SDK
+ * ```ts
+ * import { Client } from "@modelcontextprotocol/client";
+ * import { MCPWebSocketServer } from "@bowline/mcp-websocket/server";
+ * import { WebSocketClientTransport } from "@bowline/mcp-websocket/client";
+ *
+ * await using server = new MCPWebSocketServer({ name: "example", version: "1.0.0" });
+ * const { url } = await server.start({ port: 0 });
+ *
+ * const client = new Client({ name: "example", version: "1.0.0" });
+ * await client.connect(new WebSocketClientTransport(url));
+ * await client.close();
+ * ```
+ */
+export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
+  implements Transport, AsyncDisposable {
+  /** Called once, when the transport is closed for good or has given up. */
+  onclose?: (() => void) | undefined;
+  /** Called for what goes wrong without ending the transport. */
+  onerror?: ((error: Error) => void) | undefined;
+  /** Called for each message. */
+  onmessage?:
+    | ((message: JsonRpcMessage, extra?: MessageExtra) => void)
+    | undefined;
+  /** Stays `undefined`: the SDKs take anything else for a session that is resumed. */
+  sessionId?: string | undefined;
+  /** Makes SDK v2 fall back to `initialize` on this connection when its probe is not answered. */
+  readonly stderr: null = null;
+  /** See {@linkcode WebSocketClientTransport.stderr}. */
+  readonly pid: null = null;
+
+  readonly #endpoint: Endpoint;
+  readonly #counters = new Counters();
+  readonly #outbox: Outbox;
+  readonly #supervisor: Supervisor;
+  #options: ResolvedOptions;
+  #conversation: Conversation;
+  #inboundIds = new InboundIds();
+  /** Set while the application's messages may go out. */
+  #connection: PlainConnection | undefined;
+  #wasLost = false;
+  #ended: Promise<void> = Promise.resolve();
+
+  /**
+   * @param endpoint Where to, `ws:` or `wss:`; or an open socket that the other
+   * side dialled, which is never dialled again.
+   * @param options Timeouts, bounds, credentials.
+   * @throws {SyntaxError} If the URL is malformed.
+   * @throws {TypeError} If it is no WebSocket URL, or holds credentials.
+   * @throws {RangeError} If an option is outside its range.
+   */
+  constructor(
+    endpoint: string | URL | WebSocket,
+    options: WebSocketClientOptions = {},
+  ) {
+    super();
+    this.#endpoint = parseEndpoint(endpoint);
+    this.#options = resolveOptions(options);
+    this.#outbox = new Outbox(this.#options.outbox, this.#options.clock);
+    this.#conversation = new Conversation(this.#options);
+    this.#supervisor = new Supervisor({
+      open: (signal) => this.#open(signal),
+      policy: () => this.#endpoint.socket === undefined && this.#options.reconnect,
+      onState: (state, previous) => this.#changed(state, previous),
+      onLoss: (loss, willRetry) => this.#lose(loss, willRetry),
+      onEnd: (reason) => this.#end(reason),
+      clock: this.#options.clock,
+    });
+  }
+
+  /** Where the connection stands. */
+  get state(): ConnectionState {
+    return this.#supervisor.state;
+  }
+
+  /**
+   * Opens the connection. After `close()`, or when it has given up, it can be
+   * started again.
+   *
+   * @param options A signal that gives up.
+   * @throws {MCPConnectionError} If it cannot be opened; `verdict` tells why.
+   * @throws {MCPTimeoutError} If it is not open in time.
+   */
+  start(options: StartOptions = {}): Promise<void> {
+    return this.#supervisor.start(options.signal);
+  }
+
+  /**
+   * Sends a message, or queues it while there is no connection.
+   *
+   * @param message The message.
+   * @param options Whether it may be sent again, and a signal that stops waiting.
+   * @returns Resolves when the socket has taken it.
+   * @throws {TypeError} If it is no JSON-RPC message.
+   * @throws {RangeError} If it is too large.
+   * @throws {MCPConnectionError} If there is no connection and none is coming.
+   * @throws {MCPCapacityError} If too much waits or is in flight already.
+   */
+  async send(message: JsonRpcMessage, options?: SendOptions): Promise<void> {
+    await this.post(message, options);
+  }
+
+  /**
+   * Sends a message without making a promise where it can leave at once.
+   *
+   * @param message The message.
+   * @param options Whether it may be sent again, and a signal that stops waiting.
+   * @returns Nothing, or a promise for when the socket has taken it.
+   * @throws Like {@linkcode WebSocketClientTransport.send}, but at once.
+   */
+  post(message: JsonRpcMessage, options?: SendOptions): void | Promise<void> {
+    const text = serializeMessage(message, this.#options.maxSendBytes);
+    if (this.#connection?.isOpen) return this.#write(message, text, options);
+    const { status } = this.state;
+    if (status === "disconnected" || status === "failed") {
+      const outcome = "not-sent";
+      throw new MCPConnectionError(
+        `Cannot send message: the transport is ${status}`,
+        { outcome },
+      );
+    }
+    if (
+      cancelledId(message) !== undefined &&
+      this.#outbox.withdraw(cancelledId(message))
+    ) return;
+    return this.#outbox.add(message, text, options);
+  }
+
+  /**
+   * Closes the transport. What waits is rejected. Closing twice is fine.
+   *
+   * @returns Resolves within a second, also towards a silent peer.
+   */
+  async close(): Promise<void> {
+    this.#supervisor.close();
+    await this.#ended;
+  }
+
+  /** Closes the transport. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Called by the SDKs with the revision that was agreed; nothing depends on it. */
+  setProtocolVersion(_version: string): void {}
+
+  /** Dials at once, where the next dial is being waited for. */
+  reconnect(): void {
+    this.#supervisor.reconnect();
+  }
+
+  /**
+   * Changes options from now on. Credentials and `connectTimeout` hold from the
+   * next dial on, `reconnect` from the next loss, `heartbeat` from the next
+   * connection.
+   *
+   * @param patch What changes.
+   * @throws {RangeError} If an option is outside its range; then nothing changes.
+   */
+  updateOptions(patch: MutableOptions): void {
+    this.#options = patchOptions(this.#options, patch);
+  }
+
+  /** The numbers as they are now. */
+  getStats(): ConnectionStats {
+    const { status, since } = this.state;
+    return this.#counters.snapshot({
+      uptime: status === "connected" ? this.#options.clock.now() - since : undefined,
+      pendingRequests: this.#conversation.size,
+      queuedMessages: this.#outbox.size,
+      queuedBytes: this.#outbox.bytes,
+    });
+  }
+
+  async #open(signal: AbortSignal): Promise<OpenConnection> {
+    const { clock } = this.#options;
+    const startedAt = clock.now();
+    const record = (ok: boolean) =>
+      this.#recordDial(ok, clock.now() - startedAt, this.state.attempt);
+    try {
+      const connection = await this.#connect(signal);
+      record(true);
+      return connection;
+    } catch (thrown) {
+      record(false);
+      if (!signal.aborted) this.#report(toError(thrown), "dial");
+      throw thrown;
+    }
+  }
+
+  async #connect(signal: AbortSignal): Promise<PlainConnection> {
+    const sink = {
+      message: (message: JsonRpcMessage) => this.#receive(message),
+      fault: (error: Error) => this.#report(error, "connection"),
+    };
+    const connection = await PlainConnection.open(
+      this.#endpoint,
+      this.#options,
+      sink,
+      signal,
+    );
+    const drop = () => connection.drop();
+    signal.addEventListener("abort", drop, { once: true });
+    try {
+      await reopen(
+        connection,
+        this.#conversation,
+        (error) => this.#report(error, "reopening"),
+      );
+      signal.throwIfAborted();
+    } catch (error) {
+      connection.drop();
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", drop);
+    }
+    this.#resume(connection);
+    return connection;
+  }
+
+  /** Lets messages flow: first what is repeated, then what waited. */
+  #resume(connection: PlainConnection): void {
+    this.#connection = connection;
+    const { heartbeat } = this.#options;
+    if (heartbeat !== false) {
+      connection.watch(heartbeat, () => this.#probe(heartbeat.discover));
+    }
+    const repeated = [...this.#conversation.repeated()];
+    for (const request of repeated) connection.send(JSON.stringify(request));
+    this.#outbox.flush(({ message, text, options }) => this.#write(message, text, options));
+    if (!this.#wasLost) return;
+    this.#wasLost = false;
+    this.emit("recovered", {
+      attempt: this.state.attempt,
+      repeated: repeated.length,
+    });
+  }
+
+  /** What asks the peer for a sign of life: every legacy peer answers `ping`. */
+  #probe(
+    discover: boolean,
+  ): { method: string; params?: Record<string, unknown> } | undefined {
+    const { era, modernMeta } = this.#conversation;
+    if (era === "legacy") return { method: PING };
+    return discover && modernMeta ? { method: DISCOVER, params: { _meta: modernMeta } } : undefined;
+  }
+
+  #write(
+    message: JsonRpcMessage,
+    text: string,
+    options?: SendOptions,
+  ): void | Promise<void> {
+    const outgoing = this.#note(message, options);
+    if (outgoing === undefined) return;
+    this.#counters.messagesSent++;
+    this.#measure("out", text.length);
+    return this.#connection?.send(
+      outgoing === message ? text : JSON.stringify(outgoing),
+    );
+  }
+
+  /** Notes a message that leaves. Returns it as the peer knows it, `undefined` to drop it. */
+  #note(
+    message: JsonRpcMessage,
+    options?: SendOptions,
+  ): JsonRpcMessage | undefined {
+    if (!("method" in message)) return this.#inboundIds.answer(message);
+    if ("id" in message && message.id !== undefined) {
+      this.#checkRequest(message);
+    } else {
+      const notification = this.#inboundIds.release(message);
+      if (notification !== message) return notification;
+    }
+    this.#conversation.sent(message, options);
+    return message;
+  }
+
+  #checkRequest({ id }: JsonRpcRequest): void {
+    if (typeof id === "number" && id < 0) {
+      throw new TypeError(
+        `Cannot send request ${id}: negative ids are the transport's own`,
+      );
+    }
+    const { maxInFlight } = this.#options;
+    if (this.#conversation.size < maxInFlight) return;
+    const text = `Cannot send request as ${maxInFlight} are in flight already`;
+    throw new MCPCapacityError(text, maxInFlight);
+  }
+
+  #receive(message: JsonRpcMessage): void {
+    this.#counters.messagesReceived++;
+    if (!("method" in message)) this.#conversation.answered(message);
+    else if ("id" in message && message.id !== undefined) {
+      message = this.#inboundIds.accept(message);
+    } else message = this.#inboundIds.translate(message);
+    this.#deliver(message);
+  }
+
+  #deliver(message: JsonRpcMessage, extra?: MessageExtra): void {
+    try {
+      this.onmessage?.(message, extra);
+    } catch (thrown) {
+      this.#report(toError(thrown), "onmessage");
+    }
+  }
+
+  #lose(loss: Loss, willRetry: boolean): void {
+    this.#connection?.drop();
+    this.#connection = undefined;
+    this.#wasLost = true;
+    this.#counters.losses++;
+    this.#options.logger?.warn(
+      `${this.#endpoint.name}: ${lossError(loss).message}; ${
+        willRetry ? "reconnecting" : "not reconnecting"
+      }`,
+    );
+    for (const cancel of this.#inboundIds.lose()) this.#deliver(cancel);
+    // What was too large once is too large again.
+    this.#settle(
+      this.#conversation.lose(willRetry && loss.cause !== "too-big"),
+    );
+    this.emit("lost", { loss, willRetry });
+  }
+
+  #settle(lost: readonly LostRequest[]): void {
+    for (const { response, error } of lost) {
+      this.#deliver(response, { lost: error });
+    }
+  }
+
+  #end(reason: Error): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    this.#ended = connection?.close() ?? Promise.resolve();
+    if (this.state.status === "failed") {
+      this.#settle(this.#conversation.lose(false));
+    }
+    this.#outbox.clear(reason);
+    this.#conversation = new Conversation(this.#options);
+    this.#inboundIds = new InboundIds();
+    this.#wasLost = false;
+    try {
+      this.onclose?.();
+    } catch (thrown) {
+      this.#report(toError(thrown), "onclose");
+    }
+  }
+
+  #changed(state: ConnectionState, previous: ConnectionState): void {
+    this.#options.logger?.info(
+      `${this.#endpoint.name}: ${previous.status} -> ${state.status} (attempt ${state.attempt})`,
+    );
+    this.emit("statechange", { state, previous });
+  }
+
+  #recordDial(ok: boolean, duration: number, attempt: number): void {
+    const record = { ok, duration, attempt };
+    this.#counters.record(record);
+    this.#guard(() => this.#options.hooks.onDial?.(record), "hooks.onDial");
+  }
+
+  #measure(direction: "in" | "out", length: number): void {
+    const { onMessage } = this.#options.hooks;
+    if (onMessage) {
+      this.#guard(() => onMessage({ direction, length }), "hooks.onMessage");
+    }
+  }
+
+  #guard(run: () => void, context: string): void {
+    try {
+      run();
+    } catch (thrown) {
+      this.#report(toError(thrown), context);
+    }
+  }
+
+  #report(error: Error, context: string): void {
+    this.#options.logger?.error(
+      `${this.#endpoint.name}: ${context}: ${error.message}`,
+    );
+    this.emit("error", { error, context });
+    try {
+      this.onerror?.(error);
+    } catch {
+      // Whoever listens to errors has nobody left to tell.
+    }
+  }
+}
+
+/** The id of the request that the message cancels. */
+function cancelledId(message: JsonRpcMessage): unknown {
+  if (!("method" in message) || message.method !== CANCELLED) return undefined;
+  return message.params?.requestId;
+}
