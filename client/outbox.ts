@@ -23,7 +23,7 @@ interface Entry extends Waiting {
 }
 
 /**
- * Messages that wait for a connection, first in, first out. Each settles its
+ * Messages that wait for a connection or for room in it, first in, first out. Each settles its
  * sender: sent, too old, aborted, no room, or given up.
  */
 export class Outbox {
@@ -108,9 +108,15 @@ export class Outbox {
     return false;
   }
 
-  /** Sends all that waits, in order. */
-  flush(send: (waiting: Waiting) => void): void {
+  /**
+   * Sends what waits, in order.
+   *
+   * @param send Sends one message; its sender hears of what it throws.
+   * @param mayGoOn Asked before each.
+   */
+  flush(send: (waiting: Waiting) => void, mayGoOn: () => boolean): void {
     for (const entry of this.#entries) {
+      if (!mayGoOn()) return;
       this.#remove(entry);
       try {
         send(entry);
@@ -140,7 +146,8 @@ export class Outbox {
       const text = `Cannot queue message as ${maxMessages} wait for a connection already`;
       return new MCPCapacityError(text, maxMessages);
     }
-    if (this.#bytes + bytes <= maxBytes) return undefined;
+    // A message of any size is admitted alone: it was held to a bound of its own.
+    if (this.#bytes + bytes <= maxBytes || this.#entries.size === 0) return undefined;
     const text = `Cannot queue message of ${bytes} bytes as at most ${maxBytes} may wait ` +
       `for a connection: ${this.#bytes} do`;
     return new MCPCapacityError(text, maxBytes);

@@ -16,8 +16,18 @@ import type { HeartbeatOptions, ResolvedOptions } from "./options.ts";
 import { type Loss, lossError, lossOf } from "./recovery.ts";
 import type { OpenConnection } from "./supervisor.ts";
 
+/** Something to ask the peer. */
+export interface Question {
+  /** The method. */
+  readonly method: string;
+  /** Its parameters. */
+  readonly params?: JsonRpcParams;
+}
+
 /** Who listens to a {@linkcode PlainConnection}. */
 export interface ConnectionSink {
+  /** A frame came in, of so many UTF-16 units. */
+  frame(length: number): void;
   /** A message for the application came in. */
   message(message: JsonRpcMessage): void;
   /** The peer did something wrong that does not end the connection. */
@@ -119,11 +129,19 @@ export class PlainConnection implements OpenConnection {
     return this.#link?.isOpen === true;
   }
 
-  /** Sends text that is known to be a message; a promise says when there is room for more. */
-  send(text: string): void | Promise<void> {
-    const link = this.#link;
-    link?.send(text);
-    if (link?.isCongested) return link.drained();
+  /** Whether so much waits in the socket that a sender has to wait, too. */
+  get isCongested(): boolean {
+    return this.#link?.isCongested === true;
+  }
+
+  /** Sends text that is known to be a message. */
+  send(text: string): void {
+    this.#link?.send(text);
+  }
+
+  /** Resolves when the socket has room again, or has ended. */
+  async drained(): Promise<void> {
+    await this.#link?.drained();
   }
 
   /**
@@ -165,7 +183,7 @@ export class PlainConnection implements OpenConnection {
    */
   watch(
     heartbeat: HeartbeatOptions,
-    probe: () => { method: string; params?: JsonRpcParams } | undefined,
+    probe: () => Question | undefined,
   ): void {
     const ping = () => {
       const question = probe();
@@ -212,6 +230,7 @@ export class PlainConnection implements OpenConnection {
 
   #frame(data: unknown): void {
     this.#liveness?.seen();
+    if (typeof data === "string") this.#sink.frame(data.length);
     this.#reader.read(data);
   }
 

@@ -1,12 +1,11 @@
-import { MCPCapacityError, MCPConnectionError, toError } from "../protocol/errors.ts";
-import { type JsonRpcMessage, type JsonRpcRequest, serializeMessage } from "../protocol/jsonrpc.ts";
-import { CANCELLED, DISCOVER, PING } from "../protocol/mcp.ts";
+import { MCPConnectionError, toError } from "../protocol/errors.ts";
+import { type JsonRpcMessage, serializeMessage } from "../protocol/jsonrpc.ts";
+import { CANCELLED } from "../protocol/mcp.ts";
 import type { MessageExtra, SendOptions, Transport } from "../protocol/transport.ts";
 import type { ConnectionState } from "./connection.ts";
-import { Conversation, type LostRequest } from "./conversation.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
 import { type BaseEvents, TypedEventTarget } from "./events.ts";
-import { InboundIds } from "./inbound_ids.ts";
+import { Exchange, type Notice } from "./exchange.ts";
 import {
   type MutableOptions,
   patchOptions,
@@ -17,10 +16,10 @@ import {
 import { Outbox } from "./outbox.ts";
 import { PlainConnection } from "./plain_connection.ts";
 import type { Loss } from "./recovery.ts";
-import { lossError } from "./recovery.ts";
 import { reopen } from "./reopening.ts";
-import { type ConnectionStats, Counters } from "./stats.ts";
+import type { ConnectionStats } from "./stats.ts";
 import { type OpenConnection, Supervisor } from "./supervisor.ts";
+import { Telemetry } from "./telemetry.ts";
 
 /** The events of {@linkcode WebSocketClientTransport}. */
 export interface TransportEvents extends BaseEvents {
@@ -81,15 +80,15 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
   readonly pid: null = null;
 
   readonly #endpoint: Endpoint;
-  readonly #counters = new Counters();
+  readonly #telemetry: Telemetry;
   readonly #outbox: Outbox;
   readonly #supervisor: Supervisor;
   #options: ResolvedOptions;
-  #conversation: Conversation;
-  #inboundIds = new InboundIds();
+  #exchange: Exchange;
   /** Set while the application's messages may go out. */
   #connection: PlainConnection | undefined;
   #wasLost = false;
+  #isPumping = false;
   #ended: Promise<void> = Promise.resolve();
 
   /**
@@ -107,15 +106,21 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     super();
     this.#endpoint = parseEndpoint(endpoint);
     this.#options = resolveOptions(options);
-    this.#outbox = new Outbox(this.#options.outbox, this.#options.clock);
-    this.#conversation = new Conversation(this.#options);
+    const { clock, outbox } = this.#options;
+    this.#outbox = new Outbox(outbox, clock);
+    this.#exchange = new Exchange(this.#options);
+    this.#telemetry = new Telemetry({
+      ...this.#options,
+      name: this.#endpoint.name,
+      report: (error, context) => this.#report(error, context),
+    });
     this.#supervisor = new Supervisor({
       open: (signal) => this.#open(signal),
       policy: () => this.#endpoint.socket === undefined && this.#options.reconnect,
       onState: (state, previous) => this.#changed(state, previous),
       onLoss: (loss, willRetry) => this.#lose(loss, willRetry),
       onEnd: (reason) => this.#end(reason),
-      clock: this.#options.clock,
+      clock,
     });
   }
 
@@ -161,20 +166,20 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
    */
   post(message: JsonRpcMessage, options?: SendOptions): void | Promise<void> {
     const text = serializeMessage(message, this.#options.maxSendBytes);
-    if (this.#connection?.isOpen) return this.#write(message, text, options);
+    const connection = this.#connection;
+    if (connection?.isOpen && !connection.isCongested && this.#outbox.size === 0) {
+      return this.#write(connection, message, text, options);
+    }
     const { status } = this.state;
     if (status === "disconnected" || status === "failed") {
       const outcome = "not-sent";
-      throw new MCPConnectionError(
-        `Cannot send message: the transport is ${status}`,
-        { outcome },
-      );
+      throw new MCPConnectionError(`Cannot send message: the transport is ${status}`, { outcome });
     }
-    if (
-      cancelledId(message) !== undefined &&
-      this.#outbox.withdraw(cancelledId(message))
-    ) return;
-    return this.#outbox.add(message, text, options);
+    const cancelled = cancelledId(message);
+    if (cancelled !== undefined && this.#outbox.withdraw(cancelled)) return;
+    const sent = this.#outbox.add(message, text, options);
+    this.#pump();
+    return sent;
   }
 
   /**
@@ -215,9 +220,9 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
   /** The numbers as they are now. */
   getStats(): ConnectionStats {
     const { status, since } = this.state;
-    return this.#counters.snapshot({
+    return this.#telemetry.snapshot({
       uptime: status === "connected" ? this.#options.clock.now() - since : undefined,
-      pendingRequests: this.#conversation.size,
+      pendingRequests: this.#exchange.conversation.size,
       queuedMessages: this.#outbox.size,
       queuedBytes: this.#outbox.bytes,
     });
@@ -226,14 +231,12 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
   async #open(signal: AbortSignal): Promise<OpenConnection> {
     const { clock } = this.#options;
     const startedAt = clock.now();
-    const record = (ok: boolean) =>
-      this.#recordDial(ok, clock.now() - startedAt, this.state.attempt);
     try {
       const connection = await this.#connect(signal);
-      record(true);
+      this.#telemetry.dial(true, clock.now() - startedAt, this.state.attempt);
       return connection;
     } catch (thrown) {
-      record(false);
+      this.#telemetry.dial(false, clock.now() - startedAt, this.state.attempt);
       if (!signal.aborted) this.#report(toError(thrown), "dial");
       throw thrown;
     }
@@ -241,23 +244,16 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
 
   async #connect(signal: AbortSignal): Promise<PlainConnection> {
     const sink = {
-      message: (message: JsonRpcMessage) => this.#receive(message),
+      frame: (length: number) => this.#telemetry.message("in", length),
+      message: (message: JsonRpcMessage) => this.#deliver(this.#exchange.incoming(message)),
       fault: (error: Error) => this.#report(error, "connection"),
     };
-    const connection = await PlainConnection.open(
-      this.#endpoint,
-      this.#options,
-      sink,
-      signal,
-    );
+    const connection = await PlainConnection.open(this.#endpoint, this.#options, sink, signal);
     const drop = () => connection.drop();
     signal.addEventListener("abort", drop, { once: true });
     try {
-      await reopen(
-        connection,
-        this.#conversation,
-        (error) => this.#report(error, "reopening"),
-      );
+      const { conversation } = this.#exchange;
+      await reopen(connection, conversation, (error) => this.#report(error, "reopening"));
       signal.throwIfAborted();
     } catch (error) {
       connection.drop();
@@ -274,77 +270,42 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     this.#connection = connection;
     const { heartbeat } = this.#options;
     if (heartbeat !== false) {
-      connection.watch(heartbeat, () => this.#probe(heartbeat.discover));
+      connection.watch(heartbeat, () => this.#exchange.question(heartbeat.discover));
     }
-    const repeated = [...this.#conversation.repeated()];
+    const repeated = [...this.#exchange.conversation.repeated()];
     for (const request of repeated) connection.send(JSON.stringify(request));
-    this.#outbox.flush(({ message, text, options }) => this.#write(message, text, options));
+    this.#pump();
     if (!this.#wasLost) return;
     this.#wasLost = false;
-    this.emit("recovered", {
-      attempt: this.state.attempt,
-      repeated: repeated.length,
+    this.emit("recovered", { attempt: this.state.attempt, repeated: repeated.length });
+  }
+
+  /** Sends what waits, as far as there is room; the rest follows when there is. */
+  #pump(): void {
+    const connection = this.#connection;
+    if (connection === undefined || this.#isPumping) return;
+    this.#outbox.flush(
+      ({ message, text, options }) => this.#write(connection, message, text, options),
+      () => connection.isOpen && !connection.isCongested,
+    );
+    if (this.#outbox.size === 0 || !connection.isOpen) return;
+    this.#isPumping = true;
+    connection.drained().then(() => {
+      this.#isPumping = false;
+      this.#pump();
     });
   }
 
-  /** What asks the peer for a sign of life: every legacy peer answers `ping`. */
-  #probe(
-    discover: boolean,
-  ): { method: string; params?: Record<string, unknown> } | undefined {
-    const { era, modernMeta } = this.#conversation;
-    if (era === "legacy") return { method: PING };
-    return discover && modernMeta ? { method: DISCOVER, params: { _meta: modernMeta } } : undefined;
-  }
-
   #write(
+    connection: PlainConnection,
     message: JsonRpcMessage,
     text: string,
-    options?: SendOptions,
-  ): void | Promise<void> {
-    const outgoing = this.#note(message, options);
+    options: SendOptions | undefined,
+  ): void {
+    const outgoing = this.#exchange.outgoing(message, options);
     if (outgoing === undefined) return;
-    this.#counters.messagesSent++;
-    this.#measure("out", text.length);
-    return this.#connection?.send(
-      outgoing === message ? text : JSON.stringify(outgoing),
-    );
-  }
-
-  /** Notes a message that leaves. Returns it as the peer knows it, `undefined` to drop it. */
-  #note(
-    message: JsonRpcMessage,
-    options?: SendOptions,
-  ): JsonRpcMessage | undefined {
-    if (!("method" in message)) return this.#inboundIds.answer(message);
-    if ("id" in message && message.id !== undefined) {
-      this.#checkRequest(message);
-    } else {
-      const notification = this.#inboundIds.release(message);
-      if (notification !== message) return notification;
-    }
-    this.#conversation.sent(message, options);
-    return message;
-  }
-
-  #checkRequest({ id }: JsonRpcRequest): void {
-    if (typeof id === "number" && id < 0) {
-      throw new TypeError(
-        `Cannot send request ${id}: negative ids are the transport's own`,
-      );
-    }
-    const { maxInFlight } = this.#options;
-    if (this.#conversation.size < maxInFlight) return;
-    const text = `Cannot send request as ${maxInFlight} are in flight already`;
-    throw new MCPCapacityError(text, maxInFlight);
-  }
-
-  #receive(message: JsonRpcMessage): void {
-    this.#counters.messagesReceived++;
-    if (!("method" in message)) this.#conversation.answered(message);
-    else if ("id" in message && message.id !== undefined) {
-      message = this.#inboundIds.accept(message);
-    } else message = this.#inboundIds.translate(message);
-    this.#deliver(message);
+    this.#telemetry.message("out", text.length);
+    connection.send(outgoing === message ? text : JSON.stringify(outgoing));
   }
 
   #deliver(message: JsonRpcMessage, extra?: MessageExtra): void {
@@ -359,36 +320,22 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     this.#connection?.drop();
     this.#connection = undefined;
     this.#wasLost = true;
-    this.#counters.losses++;
-    this.#options.logger?.warn(
-      `${this.#endpoint.name}: ${lossError(loss).message}; ${
-        willRetry ? "reconnecting" : "not reconnecting"
-      }`,
-    );
-    for (const cancel of this.#inboundIds.lose()) this.#deliver(cancel);
+    this.#telemetry.loss(loss, willRetry);
     // What was too large once is too large again.
-    this.#settle(
-      this.#conversation.lose(willRetry && loss.cause !== "too-big"),
-    );
+    this.#tell(this.#exchange.lose(willRetry && loss.cause !== "too-big"));
     this.emit("lost", { loss, willRetry });
   }
 
-  #settle(lost: readonly LostRequest[]): void {
-    for (const { response, error } of lost) {
-      this.#deliver(response, { lost: error });
-    }
+  #tell(notices: readonly Notice[]): void {
+    for (const { message, extra } of notices) this.#deliver(message, extra);
   }
 
   #end(reason: Error): void {
-    const connection = this.#connection;
+    this.#ended = this.#connection?.close() ?? Promise.resolve();
     this.#connection = undefined;
-    this.#ended = connection?.close() ?? Promise.resolve();
-    if (this.state.status === "failed") {
-      this.#settle(this.#conversation.lose(false));
-    }
+    if (this.state.status === "failed") this.#tell(this.#exchange.lose(false));
     this.#outbox.clear(reason);
-    this.#conversation = new Conversation(this.#options);
-    this.#inboundIds = new InboundIds();
+    this.#exchange = new Exchange(this.#options);
     this.#wasLost = false;
     try {
       this.onclose?.();
@@ -398,37 +345,12 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
   }
 
   #changed(state: ConnectionState, previous: ConnectionState): void {
-    this.#options.logger?.info(
-      `${this.#endpoint.name}: ${previous.status} -> ${state.status} (attempt ${state.attempt})`,
-    );
+    this.#telemetry.change(state, previous);
     this.emit("statechange", { state, previous });
   }
 
-  #recordDial(ok: boolean, duration: number, attempt: number): void {
-    const record = { ok, duration, attempt };
-    this.#counters.record(record);
-    this.#guard(() => this.#options.hooks.onDial?.(record), "hooks.onDial");
-  }
-
-  #measure(direction: "in" | "out", length: number): void {
-    const { onMessage } = this.#options.hooks;
-    if (onMessage) {
-      this.#guard(() => onMessage({ direction, length }), "hooks.onMessage");
-    }
-  }
-
-  #guard(run: () => void, context: string): void {
-    try {
-      run();
-    } catch (thrown) {
-      this.#report(toError(thrown), context);
-    }
-  }
-
   #report(error: Error, context: string): void {
-    this.#options.logger?.error(
-      `${this.#endpoint.name}: ${context}: ${error.message}`,
-    );
+    this.#telemetry.error(error, context);
     this.emit("error", { error, context });
     try {
       this.onerror?.(error);
