@@ -22,7 +22,11 @@ import { type ConnectionEvent, TypedEventTarget } from "./events.ts";
 import { openConversation, type Opening } from "./opening.ts";
 import type { MutableOptions, WebSocketClientOptions } from "./options.ts";
 import type { ConnectionStats } from "./stats.ts";
-import { type StartOptions, type TransportEvents, WebSocketClientTransport } from "./transport.ts";
+import {
+  type ConnectOptions,
+  type TransportEvents,
+  WebSocketClientTransport,
+} from "./transport.ts";
 
 /** Options of {@linkcode MCPWebSocketClient}. */
 export interface MCPWebSocketClientOptions extends WebSocketClientOptions {
@@ -130,6 +134,8 @@ export class MCPWebSocketClient<
   #opening: Opening | undefined;
 
   /**
+   * Makes a client that is not connected yet.
+   *
    * @param endpoint Where to, `ws:` or `wss:`; or an open socket that the server dialled.
    * @param options Who this client is, timeouts, bounds, credentials.
    * @throws {SyntaxError} If the URL is malformed.
@@ -215,7 +221,7 @@ export class MCPWebSocketClient<
    * @throws {MCPTimeoutError} If it is not open in time.
    * @throws {MCPError} If no revision is spoken by both.
    */
-  async connect(options: StartOptions = {}): Promise<void> {
+  async connect(options: ConnectOptions = {}): Promise<void> {
     await this.transport.start(options);
     this.#peer.reopen();
     try {

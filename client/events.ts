@@ -8,6 +8,8 @@ export class ConnectionEvent<Detail> extends Event {
   readonly at: number = Date.now();
 
   /**
+   * Makes an event.
+   *
    * @param type The name of the event.
    * @param detail What happened.
    */

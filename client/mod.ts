@@ -46,7 +46,7 @@ export type {
 } from "./options.ts";
 export type { Loss } from "./recovery.ts";
 export type { ConnectionStats } from "./stats.ts";
-export type { StartOptions, TransportEvents } from "./transport.ts";
+export type { ConnectOptions, TransportEvents } from "./transport.ts";
 export { WebSocketClientTransport } from "./transport.ts";
 export type { SocketTransportOptions } from "../protocol/socket_transport.ts";
 export { adopt, SocketTransport } from "../protocol/socket_transport.ts";

@@ -38,7 +38,7 @@ export interface TransportEvents extends BaseEvents {
 }
 
 /** Options of {@linkcode WebSocketClientTransport.start}. */
-export interface StartOptions {
+export interface ConnectOptions {
   /** Gives up connecting. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -92,6 +92,8 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
   #ended: Promise<void> = Promise.resolve();
 
   /**
+   * Makes a transport that is not connected yet.
+   *
    * @param endpoint Where to, `ws:` or `wss:`; or an open socket that the other
    * side dialled, which is never dialled again.
    * @param options Timeouts, bounds, credentials.
@@ -137,7 +139,7 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
    * @throws {MCPConnectionError} If it cannot be opened; `verdict` tells why.
    * @throws {MCPTimeoutError} If it is not open in time.
    */
-  start(options: StartOptions = {}): Promise<void> {
+  start(options: ConnectOptions = {}): Promise<void> {
     return this.#supervisor.start(options.signal);
   }
 
