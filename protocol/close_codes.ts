@@ -55,7 +55,7 @@ export type LossCause =
   | "replaced"
   | "rate"
   | "timeout"
-  | "refused"
+  | "unreachable"
   | "not-found"
   | "tls";
 

@@ -1,3 +1,5 @@
+import type { Verdict } from "./close_codes.ts";
+
 /** What an error is about; each kind has one way to recover. */
 export type ErrorKind =
   | "network"
@@ -36,6 +38,8 @@ export class MCPError extends Error {
   readonly retryable: boolean;
 
   /**
+   * Makes an error.
+   *
    * @param kind What the error is about.
    * @param message One sentence, free of secrets.
    * @param options Its cause, and whether trying again can help.
@@ -61,6 +65,8 @@ export interface MCPConnectionErrorOptions extends MCPErrorOptions {
   status?: number | undefined;
   /** What became of the message that this error answers. */
   outcome?: Outcome | undefined;
+  /** What the end of the connection means. */
+  verdict?: Verdict | undefined;
 }
 
 /** The connection could not be opened, or was lost. */
@@ -73,8 +79,12 @@ export class MCPConnectionError extends MCPError {
   readonly status: number | undefined;
   /** What became of the message that this error answers. */
   readonly outcome: Outcome | undefined;
+  /** What the end of the connection means: its cause and how soon to try again. */
+  readonly verdict: Verdict | undefined;
 
   /**
+   * Makes an error.
+   *
    * @param message One sentence, free of secrets.
    * @param options Details.
    */
@@ -83,6 +93,7 @@ export class MCPConnectionError extends MCPError {
     this.code = options.code;
     this.status = options.status;
     this.outcome = options.outcome;
+    this.verdict = options.verdict;
   }
 }
 
@@ -94,6 +105,8 @@ export class MCPTimeoutError extends MCPError {
   readonly timeout: number;
 
   /**
+   * Makes an error.
+   *
    * @param message One sentence.
    * @param timeout The time that was allowed, in milliseconds.
    * @param options Its cause, and whether trying again can help.
@@ -112,6 +125,8 @@ export class MCPCapacityError extends MCPError {
   readonly limit: number;
 
   /**
+   * Makes an error.
+   *
    * @param message One sentence that names the bound.
    * @param limit The bound that was reached.
    * @param options Its cause, and whether trying again can help.
@@ -158,6 +173,8 @@ export class MCPRpcError extends MCPError {
   readonly id: string | number | undefined;
 
   /**
+   * Makes an error.
+   *
    * @param code The error code.
    * @param message One sentence; it is sent to the peer.
    * @param options Details.
@@ -177,5 +194,14 @@ export class MCPRpcError extends MCPError {
  * @returns The value itself if it is an error, else an error that says what it is.
  */
 export function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
+  return thrown instanceof Error ? thrown : new Error(describe(thrown), { cause: thrown });
+}
+
+/** Not every value can be made a string: an object without a prototype cannot. */
+function describe(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return Object.prototype.toString.call(thrown);
+  }
 }

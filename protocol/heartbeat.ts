@@ -59,9 +59,7 @@ export function nextHeartbeat(
   const due = state.pingedAt + policy.timeout;
   if (now < due) return { type: "wait", at: due };
   if (now < due + STALL) state.missed++;
-  return state.missed >= policy.maxMissed
-    ? { type: "dead" }
-    : ping(state, now, policy);
+  return state.missed >= policy.maxMissed ? { type: "dead" } : ping(state, now, policy);
 }
 
 function ping(

@@ -88,22 +88,24 @@ export class InboundRequest implements RequestContext {
     return this.#isDone;
   }
 
-  /** See {@linkcode RequestContext}. */
-  progress(progress: number, total?: number, message?: string): void {
-    const meta = this.#request.params?._meta;
-    const token = isObject(meta) ? meta.progressToken : undefined;
-    if (!isRequestId(token)) return;
-    this.notify(PROGRESS, {
-      progressToken: token,
-      progress,
-      ...(total === undefined ? {} : { total }),
-      ...(message === undefined ? {} : { message }),
-    });
+  /** See {@linkcode RequestContext}. Made when somebody asks, and bound: handlers take it out. */
+  get progress(): RequestContext["progress"] {
+    return (progress, total, message) => {
+      const meta = this.#request.params?._meta;
+      const token = isObject(meta) ? meta.progressToken : undefined;
+      if (!isRequestId(token)) return;
+      this.#tell(PROGRESS, {
+        progressToken: token,
+        progress,
+        ...(total === undefined ? {} : { total }),
+        ...(message === undefined ? {} : { message }),
+      });
+    };
   }
 
-  /** See {@linkcode RequestContext}. */
-  notify(method: string, params?: JsonRpcParams): void {
-    if (!this.#isDone) this.#notify(method, params, this.#request.id);
+  /** See {@linkcode RequestContext}. Made when somebody asks, and bound: handlers take it out. */
+  get notify(): RequestContext["notify"] {
+    return (method, params) => this.#tell(method, params);
   }
 
   /** Notes that the answer is on its way. */
@@ -116,5 +118,9 @@ export class InboundRequest implements RequestContext {
     this.#isDone = true;
     this.#abortReason = reason;
     this.#controller?.abort(reason);
+  }
+
+  #tell(method: string, params: JsonRpcParams | undefined): void {
+    if (!this.#isDone) this.#notify(method, params, this.#request.id);
   }
 }

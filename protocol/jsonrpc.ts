@@ -138,7 +138,8 @@ export function isObject(value: unknown): value is JsonRpcParams {
  * ```
  *
  * @param text What the peer sent.
- * @returns The message, as it was parsed.
+ * @returns The message, as it was parsed. A response that is none, but names
+ * the request it answers, becomes an error response: whoever asked hears of it.
  * @throws {MCPRpcError} If the text is no JSON (-32700) or no JSON-RPC 2.0
  * message (-32600); {@linkcode errorResponse} turns it into the answer.
  */
@@ -155,13 +156,24 @@ export function parseMessage(text: string): JsonRpcMessage {
   }
   const fault = findFault(value);
   if (fault === undefined) return value as JsonRpcMessage;
-  throw new MCPRpcError(
+  const id = isObject(value) && isRequestId(value.id) ? value.id : undefined;
+  if (!isAnswer(value)) {
+    const text = `Invalid request: ${fault}`;
+    throw new MCPRpcError(ERROR_CODES.INVALID_REQUEST, text, { id });
+  }
+  // Its id is one of ours: sent back in an error, it would hit a request of the peer's.
+  const error = new MCPRpcError(
     ERROR_CODES.INVALID_REQUEST,
-    `Invalid request: ${fault}`,
-    {
-      id: isObject(value) && isRequestId(value.id) ? value.id : undefined,
-    },
+    `Invalid response: ${fault}`,
   );
+  if (id === undefined) throw error;
+  return errorResponse(error, id);
+}
+
+/** Whether the value is meant as an answer, whatever is wrong with it. */
+function isAnswer(value: unknown): boolean {
+  return isObject(value) && value.method === undefined &&
+    (value.result !== undefined || value.error !== undefined);
 }
 
 /**
@@ -191,9 +203,8 @@ export function findFault(value: unknown): string | undefined {
     if (error !== undefined) {
       return 'members "result" and "error" exclude each other';
     }
-    return isRequestId(id)
-      ? undefined
-      : 'member "id" must be a string or an integer';
+    if (!isObject(result)) return 'member "result" must be an object';
+    return isRequestId(id) ? undefined : 'member "id" must be a string or an integer';
   }
   return findErrorFault(error, id);
 }

@@ -34,6 +34,7 @@ export class Link {
   #events: LinkEvents | undefined;
   #closing: CloseInfo | undefined;
   #closeTimer: Timer | undefined;
+  #draining: Promise<void> | undefined;
   #failure = "";
 
   /**
@@ -51,6 +52,18 @@ export class Link {
     };
     socket.onclose = (event) =>
       this.#end({ code: event.code, reason: event.reason || this.#failure });
+  }
+
+  /**
+   * A link over a socket that somebody else opened.
+   *
+   * @throws {TypeError} If the socket is not open.
+   */
+  static adopt(socket: WebSocket, events: LinkEvents, clock: Clock): Link {
+    if (socket.readyState === WebSocket.OPEN) {
+      return new Link(socket, events, clock);
+    }
+    throw new TypeError("Cannot adopt socket: it is not open");
   }
 
   /** Whether frames can be sent. */
@@ -81,21 +94,27 @@ export class Link {
 
   /** Resolves when the socket has room again, or has ended. */
   drained(): Promise<void> {
-    return new Promise((resolve) => {
+    if (!this.isOpen || !this.isCongested) return Promise.resolve();
+    // One timer, however many senders wait.
+    this.#draining ??= new Promise((resolve) => {
       const look = () => {
         if (this.isOpen && this.isCongested) {
           this.#clock.after(DRAIN_INTERVAL, look);
-        } else resolve();
+          return;
+        }
+        this.#draining = undefined;
+        resolve();
       };
-      look();
+      this.#clock.after(DRAIN_INTERVAL, look);
     });
+    return this.#draining;
   }
 
   /**
    * Starts the closing handshake. `closed` is called when the peer has
    * answered, or did not within a second.
    *
-   * @param code A code that this end may send.
+   * @param code The close code; one that this end may not send is left out.
    * @param reason Shortened to what a close frame holds.
    */
   close(code: number, reason: string): void {
@@ -108,7 +127,7 @@ export class Link {
     try {
       this.#socket.close(code, closeReason(reason));
     } catch {
-      this.#end({ code, reason });
+      this.#socket.close();
     }
   }
 
@@ -123,7 +142,8 @@ export class Link {
     const events = this.#events;
     this.#events = undefined;
     this.#release();
-    events?.closed(info);
+    // Who closes knows why; runtimes may tell 0 or 1006 instead.
+    events?.closed(this.#closing ?? info);
   }
 
   /** Handlers stay, as no-ops: an `error` event without a listener may end the process. */
@@ -135,7 +155,5 @@ export class Link {
 
 /** The text of an `error` event: Deno and Bun have one, browsers do not. */
 export function errorText(event: Event): string {
-  return "message" in event && typeof event.message === "string"
-    ? event.message
-    : "";
+  return "message" in event && typeof event.message === "string" ? event.message : "";
 }

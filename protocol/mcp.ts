@@ -66,6 +66,16 @@ const META_CAPABILITIES = `${META_PREFIX}clientCapabilities`;
 const META_CLIENT = `${META_PREFIX}clientInfo`;
 const META_SERVER = `${META_PREFIX}serverInfo`;
 
+/** Methods whose modern results have to say how long and by whom they may be kept. */
+const CACHEABLE_METHODS: ReadonlySet<string> = new Set([
+  DISCOVER,
+  LIST_TOOLS,
+  "prompts/list",
+  "resources/list",
+  "resources/templates/list",
+  "resources/read",
+]);
+
 /** Who this end is and what it can do. */
 export interface Identity {
   /** Name and version. */
@@ -194,9 +204,7 @@ export function findReopenFault(
   const had = isObject(before.capabilities) ? before.capabilities : {};
   const has = isObject(after.capabilities) ? after.capabilities : {};
   const missing = Object.keys(had).filter((name) => !Object.hasOwn(has, name));
-  return missing.length === 0
-    ? undefined
-    : `the server no longer offers "${missing.join(", ")}"`;
+  return missing.length === 0 ? undefined : `the server no longer offers "${missing.join(", ")}"`;
 }
 
 /** The revision a request says it is of, or `undefined` for a legacy one. */
@@ -234,7 +242,13 @@ export function stampRequest(
 export function checkModernRequest(params: JsonRpcParams | undefined): void {
   const requested = requestVersion(params);
   const meta = isObject(params?._meta) ? params._meta : {};
-  if (requested === undefined || !MODERN_VERSIONS.includes(requested)) {
+  if (requested === undefined) {
+    throw new MCPRpcError(
+      ERROR_CODES.INVALID_PARAMS,
+      `Member "_meta" must hold "${META_VERSION}"`,
+    );
+  }
+  if (!MODERN_VERSIONS.includes(requested)) {
     throw new MCPRpcError(
       ERROR_CODES.UNSUPPORTED_PROTOCOL_VERSION,
       `Unsupported protocol version "${requested}"`,
@@ -249,14 +263,26 @@ export function checkModernRequest(params: JsonRpcParams | undefined): void {
   }
 }
 
-/** What a modern server answers with: the result, complete, and signed. */
+/**
+ * What a modern server answers with: the result, complete, and signed.
+ *
+ * @param result What the handler returned; what it says itself is kept.
+ * @param identity Who the server is.
+ * @param method What is answered. Where clients insist on being told, the
+ * result says that it must not be kept.
+ * @default {""} method
+ */
 export function stampResult(
   result: JsonRpcParams,
   identity: Identity,
+  method = "",
 ): JsonRpcParams {
   const meta = isObject(result._meta) ? result._meta : {};
+  const { resultType = "complete" } = result;
+  const isCacheable = resultType === "complete" && CACHEABLE_METHODS.has(method);
   return {
-    resultType: "complete",
+    resultType,
+    ...(isCacheable ? { ttlMs: 0, cacheScope: "private" } : {}),
     ...result,
     _meta: { [META_SERVER]: identity.info, ...meta },
   };
@@ -308,7 +334,5 @@ export function chooseModernVersion(supported: unknown): string | undefined {
 export function probeErrorVersion(error: unknown): string | undefined {
   if (!(error instanceof MCPRpcError)) return undefined;
   if (error.code !== ERROR_CODES.UNSUPPORTED_PROTOCOL_VERSION) return undefined;
-  return isObject(error.data)
-    ? chooseModernVersion(error.data.supported)
-    : undefined;
+  return isObject(error.data) ? chooseModernVersion(error.data.supported) : undefined;
 }

@@ -7,13 +7,11 @@ export type MethodTable<Methods> = { [Name in keyof Methods]: MethodShape };
 /** What follows the method's name in a call: required parameters must be given. */
 export type RequestArguments<Shape> = Shape extends { params: infer Params }
   ? [params: Params, options?: RequestOptions]
-  : Shape extends { params?: infer Params }
-    ? [params?: Params, options?: RequestOptions]
+  : Shape extends { params?: infer Params } ? [params?: Params, options?: RequestOptions]
   : [params?: undefined, options?: RequestOptions];
 
 /** The parameters a handler gets; where none were sent, an empty object. */
-export type HandlerParams<Shape> = Shape extends { params: infer Params }
-  ? Params
+export type HandlerParams<Shape> = Shape extends { params: infer Params } ? Params
   : Shape extends { params?: infer Params } ? NonNullable<Params>
   : Record<string, unknown>;
 
@@ -25,6 +23,5 @@ export type ResultOf<Shape> = Shape extends { result: infer Result } ? Result
  * A method that the table does not know. Used as `method: Name & CustomMethod<Name, Methods>`,
  * so that a known method with wrong parameters is not taken for a custom one.
  */
-export type CustomMethod<Name extends string, Methods> = Name extends
-  keyof Methods ? never
+export type CustomMethod<Name extends string, Methods> = Name extends keyof Methods ? never
   : unknown;

@@ -15,12 +15,7 @@
 export type { Clock, Timer } from "./clock.ts";
 export { systemClock } from "./clock.ts";
 export type { LossCause, Pace, Verdict } from "./close_codes.ts";
-export {
-  CLOSE_CODES,
-  closeReason,
-  closeVerdict,
-  statusVerdict,
-} from "./close_codes.ts";
+export { CLOSE_CODES, closeReason, closeVerdict, statusVerdict } from "./close_codes.ts";
 export type {
   ErrorKind,
   MCPConnectionErrorOptions,
@@ -35,11 +30,7 @@ export {
   MCPRpcError,
   MCPTimeoutError,
 } from "./errors.ts";
-export type {
-  HeartbeatAction,
-  HeartbeatPolicy,
-  HeartbeatState,
-} from "./heartbeat.ts";
+export type { HeartbeatAction, HeartbeatPolicy, HeartbeatState } from "./heartbeat.ts";
 export { nextHeartbeat, recordLife, startHeartbeat } from "./heartbeat.ts";
 export type { RequestContext } from "./inbound.ts";
 export type {
@@ -81,13 +72,7 @@ export type {
 } from "./peer.ts";
 export { JsonRpcPeer } from "./peer.ts";
 export type { PendingRequest, Progress } from "./pending.ts";
-export type {
-  AuthInfo,
-  Logger,
-  MessageExtra,
-  SendOptions,
-  Transport,
-} from "./transport.ts";
+export type { AuthInfo, Logger, MessageExtra, SendOptions, Transport } from "./transport.ts";
 export type { CloseInfo } from "./link.ts";
 export type { SocketTransportOptions } from "./socket_transport.ts";
 export { adopt, SocketTransport } from "./socket_transport.ts";

@@ -148,7 +148,11 @@ export class JsonRpcPeer {
   #timeouts = 0;
   #cancelled = 0;
 
-  /** @param options How to send, and the bounds. */
+  /**
+   * Makes a peer; it is fed with {@linkcode JsonRpcPeer.receive}.
+   *
+   * @param options How to send, and the bounds.
+   */
   constructor(options: JsonRpcPeerOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
@@ -157,8 +161,7 @@ export class JsonRpcPeer {
     this.#maxRequestTimeout = options.maxRequestTimeout ?? 600_000;
     this.#pending = new PendingTable(this.#clock, (id, request) => {
       this.#timeouts++;
-      const text =
-        `Request "${request.method}" was not answered within ${request.timeout} ms`;
+      const text = `Request "${request.method}" was not answered within ${request.timeout} ms`;
       this.#cancel(id, request.method, "The request timed out");
       request.reject(
         new MCPTimeoutError(text, request.timeout, { retryable: false }),
@@ -177,10 +180,23 @@ export class JsonRpcPeer {
     };
   }
 
-  /** Changes the time limits of requests to come, in milliseconds. */
-  setTimeouts(requestTimeout: number, maxRequestTimeout: number): void {
-    this.#requestTimeout = requestTimeout;
-    this.#maxRequestTimeout = maxRequestTimeout;
+  /**
+   * Changes the time limits of requests to come.
+   *
+   * @param requestTimeout In milliseconds; `undefined` leaves it.
+   * @param maxRequestTimeout In milliseconds; `undefined` leaves it.
+   */
+  setTimeouts(
+    requestTimeout: number | undefined,
+    maxRequestTimeout: number | undefined,
+  ): void {
+    this.#requestTimeout = requestTimeout ?? this.#requestTimeout;
+    this.#maxRequestTimeout = maxRequestTimeout ?? this.#maxRequestTimeout;
+  }
+
+  /** Takes up the conversation again after {@linkcode JsonRpcPeer.close}; handlers stay. */
+  reopen(): void {
+    this.#closed = undefined;
   }
 
   /**
@@ -204,11 +220,15 @@ export class JsonRpcPeer {
     const refusal = this.#findRefusal(options);
     if (refusal !== undefined) return Promise.reject(refusal);
     const id = this.#nextId++;
+    const message: JsonRpcRequest = { jsonrpc: "2.0", id, method };
+    try {
+      const stamped = this.#stamp(id, params, options);
+      if (stamped !== undefined) message.params = stamped;
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     this.#register(id, method, options, resolve, reject);
-    const message: JsonRpcRequest = { jsonrpc: "2.0", id, method };
-    const stamped = this.#stamp(id, params, options);
-    if (stamped !== undefined) message.params = stamped;
     this.#transmit(
       message,
       options,
@@ -331,9 +351,7 @@ export class JsonRpcPeer {
     params: JsonRpcParams | undefined,
     options: RequestOptions,
   ): JsonRpcParams | undefined {
-    const stamped = this.#options.stamp === undefined
-      ? params
-      : this.#options.stamp(params);
+    const stamped = this.#options.stamp === undefined ? params : this.#options.stamp(params);
     if (options.onProgress === undefined) return stamped;
     const meta = isObject(stamped?._meta) ? stamped._meta : {};
     return { ...stamped, _meta: { ...meta, progressToken: id } };
@@ -430,22 +448,27 @@ export class JsonRpcPeer {
       return this.#fail(request, new TypeError(text));
     }
     this.#finish(request);
-    this.#transmit(
-      { jsonrpc: "2.0", id: request.id, result: result ?? {} },
-      undefined,
-      (error) => {
-        // The result could not be sent as it is; the caller hears of it instead of waiting.
-        this.#report(error);
-        this.#transmit(errorResponse(error, request.id));
-      },
-    );
+    this.#reply(request.id, {
+      jsonrpc: "2.0",
+      id: request.id,
+      result: result ?? {},
+    });
   }
 
   #fail(request: InboundRequest, error: unknown): void {
     if (request.isDone) return;
     this.#finish(request);
     if (!(error instanceof MCPRpcError)) this.#report(error);
-    this.#transmit(errorResponse(error, request.id));
+    this.#reply(request.id, errorResponse(error, request.id));
+  }
+
+  /** An answer that cannot be sent as it is becomes an error: its caller waits for one. */
+  #reply(id: RequestId, response: JsonRpcResponse): void {
+    this.#transmit(response, undefined, (error) => {
+      this.#report(error);
+      if (error instanceof MCPConnectionError) return;
+      this.#transmit(errorResponse(error, id));
+    });
   }
 
   #finish(request: InboundRequest): void {
@@ -459,9 +482,7 @@ export class JsonRpcPeer {
     else if (method === PROGRESS) this.#progress(params);
     else {
       const listener = this.#listeners.get(method);
-      this.#guard(() =>
-        listener ? listener(params, extra) : this.#anyNotification?.(message)
-      );
+      this.#guard(() => listener ? listener(params, extra) : this.#anyNotification?.(message));
     }
   }
 
@@ -470,9 +491,7 @@ export class JsonRpcPeer {
     const request = isRequestId(id) ? this.#inbound.get(id) : undefined;
     if (request === undefined) return;
     this.#inbound.delete(request.id);
-    const reason = typeof params.reason === "string"
-      ? params.reason
-      : "no reason given";
+    const reason = typeof params.reason === "string" ? params.reason : "no reason given";
     request.abort(
       new DOMException(`The caller cancelled: ${reason}`, "AbortError"),
     );
@@ -504,7 +523,12 @@ export class JsonRpcPeer {
 
   #report(error: unknown): void {
     if (error instanceof MCPError && error === this.#closed) return;
-    this.#options.onError?.(toError(error));
+    try {
+      const outcome: unknown = this.#options.onError?.(toError(error));
+      if (isPromiseLike(outcome)) outcome.then(undefined, () => {});
+    } catch {
+      // Whoever fails at hearing of errors is not told of another one.
+    }
   }
 }
 

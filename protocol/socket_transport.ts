@@ -57,20 +57,25 @@ export class SocketTransport implements Transport, AsyncDisposable {
   readonly #maxSendBytes: number;
   readonly #extra: MessageExtra | undefined;
   readonly #closed = Promise.withResolvers<CloseInfo>();
-  #held: unknown[] | undefined = [];
+  /** What came in before the start may take as much room as one message. */
+  readonly #maxHeldUnits: number;
+  #held: string[] | undefined = [];
+  #heldUnits = 0;
   #closeInfo: CloseInfo | undefined;
+  #isCloseTold = false;
+  #isViolated = false;
 
   /**
+   * Takes over a socket; messages are held until `start()`.
+   *
    * @param socket A socket that is open; its handlers are taken over.
    * @param options Bounds, and which end this is.
    * @throws {TypeError} If the socket is not open.
    */
   constructor(socket: WebSocket, options: SocketTransportOptions = {}) {
-    if (socket.readyState !== WebSocket.OPEN) {
-      throw new TypeError("Cannot adopt socket: it is not open");
-    }
     const { end = "client", maxReceiveBytes = 64 * 1024 * 1024 } = options;
     this.#maxSendBytes = options.maxSendBytes ?? 64 * 1024 * 1024;
+    this.#maxHeldUnits = maxReceiveBytes;
     this.#extra = options.extra;
     this.#reader = new PlainReader(
       {
@@ -84,7 +89,7 @@ export class SocketTransport implements Transport, AsyncDisposable {
       end,
       maxReceiveBytes,
     );
-    this.#link = new Link(
+    this.#link = Link.adopt(
       socket,
       { frame: (data) => this.#read(data), closed: (info) => this.#end(info) },
       options.clock ?? systemClock,
@@ -109,13 +114,19 @@ export class SocketTransport implements Transport, AsyncDisposable {
   /**
    * Lets messages through; what came in before is delivered first.
    *
-   * @throws {MCPConnectionError} If the connection has ended already.
+   * @throws {MCPConnectionError} If the connection has ended already; `onclose`
+   * is called then, if nobody listened when it ended.
    */
   start(): Promise<void> {
-    if (this.#closeInfo !== undefined) return Promise.reject(this.#lossError());
+    if (this.#closeInfo !== undefined) {
+      const error = this.#lossError("Cannot start transport");
+      this.report(error);
+      this.#tellClose();
+      return Promise.reject(error);
+    }
     const held = this.#held ?? [];
     this.#held = undefined;
-    for (const data of held) this.#reader.read(data);
+    for (const data of held) this.#read(data);
     return Promise.resolve();
   }
 
@@ -142,7 +153,7 @@ export class SocketTransport implements Transport, AsyncDisposable {
    */
   post(message: JsonRpcMessage, _options?: SendOptions): void | Promise<void> {
     const text = serializeMessage(message, this.#maxSendBytes);
-    if (!this.#link.isOpen) throw this.#lossError();
+    if (!this.#link.isOpen) throw this.#lossError("Cannot send message");
     return this.write(text);
   }
 
@@ -172,7 +183,7 @@ export class SocketTransport implements Transport, AsyncDisposable {
   /** Gives a message to the application. */
   protected deliver(message: JsonRpcMessage): void {
     try {
-      this.onmessage?.(message, this.#extra);
+      this.#watch(this.onmessage?.(message, this.#extra));
     } catch (thrown) {
       this.report(toError(thrown));
     }
@@ -181,15 +192,22 @@ export class SocketTransport implements Transport, AsyncDisposable {
   /** Tells the application what went wrong; a listener that throws is on its own. */
   protected report(error: Error): void {
     try {
-      this.onerror?.(error);
+      const outcome: unknown = this.onerror?.(error);
+      if (outcome instanceof Promise) outcome.catch(() => {});
     } catch {
       // An uncaught error in a socket's handler would end the process.
     }
   }
 
   #read(data: unknown): void {
-    if (this.#held === undefined) this.#reader.read(data);
-    else if (this.#held.push(data) > MAX_HELD_FRAMES) {
+    if (this.#isViolated) return;
+    // What is no text is a violation now as well as later.
+    if (this.#held === undefined || typeof data !== "string") {
+      return this.#reader.read(data);
+    }
+    this.#heldUnits += data.length;
+    const frames = this.#held.push(data);
+    if (frames > MAX_HELD_FRAMES || this.#heldUnits > this.#maxHeldUnits) {
       this.#violate(
         CLOSE_CODES.CLIENT_PROTOCOL_ERROR,
         "Too many messages before the start",
@@ -197,7 +215,10 @@ export class SocketTransport implements Transport, AsyncDisposable {
     }
   }
 
+  /** From here on the peer is not listened to, although it may go on for a while. */
   #violate(code: number, reason: string): void {
+    this.#isViolated = true;
+    this.#held = undefined;
     this.report(
       new MCPConnectionError(reason, {
         kind: "protocol",
@@ -212,21 +233,31 @@ export class SocketTransport implements Transport, AsyncDisposable {
     this.#closeInfo = info;
     this.#held = undefined;
     this.#closed.resolve(info);
+    this.#tellClose();
+  }
+
+  #tellClose(): void {
+    if (this.#isCloseTold || this.onclose === undefined) return;
+    this.#isCloseTold = true;
     try {
-      this.onclose?.();
+      this.#watch(this.onclose());
     } catch (thrown) {
       this.report(toError(thrown));
     }
   }
 
-  #lossError(): MCPConnectionError {
-    return new MCPConnectionError(
-      "Cannot send message: the connection has ended",
-      {
-        code: this.#closeInfo?.code,
-        outcome: "not-sent",
-      },
-    );
+  /** A listener may be async; a rejection nobody handles would end the process. */
+  #watch(outcome: unknown): void {
+    if (outcome instanceof Promise) {
+      outcome.catch((thrown) => this.report(toError(thrown)));
+    }
+  }
+
+  #lossError(action: string): MCPConnectionError {
+    return new MCPConnectionError(`${action}: the connection has ended`, {
+      code: this.#closeInfo?.code,
+      outcome: "not-sent",
+    });
   }
 }
 

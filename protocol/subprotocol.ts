@@ -23,9 +23,7 @@ export function isSubprotocol(text: string): boolean {
  */
 export function parseSubprotocols(header: string | null): string[] {
   if (header === null) return [];
-  return header.split(",").map((entry) => entry.trim()).filter((entry) =>
-    entry !== ""
-  );
+  return header.split(",").map((entry) => entry.trim()).filter((entry) => entry !== "");
 }
 
 /**
@@ -60,7 +58,5 @@ export function findSubprotocolFault(
   if (selected.startsWith(CREDENTIAL_PREFIX)) {
     return "the server echoed a credential";
   }
-  return offered.includes(selected)
-    ? undefined
-    : "the server selected what was not offered";
+  return offered.includes(selected) ? undefined : "the server selected what was not offered";
 }

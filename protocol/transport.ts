@@ -22,7 +22,10 @@ export interface MessageExtra {
   authInfo?: AuthInfo | undefined;
   /** The upgrade request, as SDK v1 reads it. */
   requestInfo?:
-    | { headers: Record<string, string>; url?: URL | undefined }
+    | {
+      headers: Record<string, string | string[] | undefined>;
+      url?: URL | undefined;
+    }
     | undefined;
   /** The upgrade request, as SDK v2 reads it. */
   request?: Request | undefined;
