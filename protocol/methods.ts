@@ -1,5 +1,5 @@
 import type { MethodShape } from "./mcp_types.ts";
-import type { RequestOptions } from "./peer.ts";
+import type { RequestOptions } from "./peer_options.ts";
 
 /** A table of methods, such as {@linkcode McpMethods}. */
 export type MethodTable<Methods> = { [Name in keyof Methods]: MethodShape };

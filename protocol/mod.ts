@@ -69,7 +69,7 @@ export type {
   PeerStats,
   RequestHandler,
   RequestOptions,
-} from "./peer.ts";
+} from "./peer_options.ts";
 export { JsonRpcPeer } from "./peer.ts";
 export type { PendingRequest, Progress } from "./pending.ts";
 export type { AuthInfo, Logger, MessageExtra, SendOptions, Transport } from "./transport.ts";

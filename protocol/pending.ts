@@ -21,6 +21,8 @@ export interface PendingRequest {
   readonly reject: (reason: unknown) => void;
   /** Time without progress that is allowed, in milliseconds. */
   readonly timeout: number;
+  /** When it was sent. */
+  readonly startedAt: number;
   /** When it expires although there is progress. */
   readonly lastDeadline: number;
   /** When it expires unless there is progress. */
@@ -74,13 +76,13 @@ export class PendingTable {
     return request;
   }
 
-  /** Notes progress: the request's time starts again, up to its last deadline. */
-  progress(id: RequestId, progress: Progress): void {
+  /** Starts a request's time again, up to its last deadline. Returns it, if it is in flight. */
+  extend(id: RequestId): PendingRequest | undefined {
     const request = this.#requests.get(id);
-    if (request === undefined) return;
+    if (request === undefined) return undefined;
     const deadline = this.#clock.now() + request.timeout;
     request.deadline = Math.min(deadline, request.lastDeadline);
-    request.onProgress?.(progress);
+    return request;
   }
 
   /** Rejects all that is in flight. */

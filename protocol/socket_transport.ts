@@ -51,6 +51,10 @@ export class SocketTransport implements Transport, AsyncDisposable {
     | undefined;
   /** See {@linkcode Transport}. */
   sessionId?: string | undefined;
+  /** Makes a client of SDK v2 fall back to `initialize` when its probe is not answered. */
+  readonly stderr: null = null;
+  /** See {@linkcode SocketTransport.stderr}. */
+  readonly pid: null = null;
 
   readonly #link: Link;
   readonly #reader: PlainReader;

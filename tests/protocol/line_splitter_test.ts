@@ -1,114 +1,61 @@
-import { assertEquals, assertInstanceOf } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { LineSplitter, readLines } from "../../protocol/line_splitter.ts";
-import { randomInteger, seededRandom } from "../support/random.ts";
 
-interface Setting {
-  readonly splitter: LineSplitter;
-  readonly faults: Error[];
-  /** The lines that are complete with these bytes. */
-  push(text: string | Uint8Array): string[];
-}
+const encoder = new TextEncoder();
 
-function setUp(maxBytes = 100): Setting {
-  const faults: Error[] = [];
-  const splitter = new LineSplitter(maxBytes, (error) => faults.push(error));
-  return {
-    splitter,
-    faults,
-    push: (text) => [
-      ...splitter.push(typeof text === "string" ? new TextEncoder().encode(text) : text),
-    ],
-  };
-}
-
-for (
-  const [title, pieces, expected] of [
-    ["a line", ["a\n"], ["a"]],
-    ["several lines in one piece", ["a\nb\nc\n"], ["a", "b", "c"]],
-    ["a line in several pieces", ["a", "b", "", "c\n"], ["abc"]],
-    ["a newline of its own", ["a", "\n", "b\n"], ["a", "b"]],
-    ["blank lines", ["\n \n\r\n\t\na\n\n"], ["a"]],
-    ["a line that is not complete", ["a\nb"], ["a"]],
-    ["nothing", [""], []],
-  ] as const
-) {
-  Deno.test(`LineSplitter.push() splits ${title}`, () => {
-    const { push, faults } = setUp();
-    assertEquals(pieces.flatMap((piece) => push(piece)), [...expected]);
-    assertEquals(faults, []);
-  });
-}
-
-Deno.test("LineSplitter.end() gives what is left over, once", () => {
-  const { splitter, push } = setUp();
-  push("a\nb");
-  assertEquals([...splitter.end()], ["b"]);
-  assertEquals([...splitter.end()], []);
-});
-
-Deno.test("LineSplitter.push() takes a line exactly at its bound, and drops one byte more", () => {
-  const { push, faults } = setUp(4);
-  assertEquals(push("äö\n12345\nab\n"), ["äö", "ab"]);
-  assertEquals(faults.map(({ message }) => message), [
-    "Line of 5 bytes was dropped as at most 4 are taken",
+function split(pieces: readonly (string | Uint8Array)[], maxBytes = 10): [string[], string[]] {
+  const faults: string[] = [];
+  const splitter = new LineSplitter(maxBytes, ({ message }) => faults.push(message));
+  const lines = pieces.flatMap((piece) => [
+    ...splitter.push(typeof piece === "string" ? encoder.encode(piece) : piece),
   ]);
-  assertInstanceOf(faults[0], RangeError);
+  return [[...lines, ...splitter.end()], faults];
+}
+
+Deno.test("LineSplitter finds lines in whatever pieces they come", () => {
+  const table: [string[], string[]][] = [
+    [[], []],
+    [["a\n"], ["a"]],
+    [["a\nb\nc"], ["a", "b", "c"]],
+    [["a", "b\n", "c\n"], ["ab", "c"]],
+    [["a\n", "\n", "  \n", "b"], ["a", "b"]],
+    [["a\r\n"], ["a\r"]],
+    [["1234567890\n"], ["1234567890"]],
+    [["12345", "67890", "\n"], ["1234567890"]],
+  ];
+  for (const [pieces, lines] of table) assertEquals(split(pieces), [lines, []]);
 });
 
-Deno.test("LineSplitter.push() counts the whole of a long line that comes in pieces", () => {
-  const { push, faults } = setUp(4);
-  assertEquals([push("123"), push("456"), push("789\nab\n")].flat(), ["ab"]);
-  assertEquals(faults.map(({ message }) => message), [
-    "Line of 9 bytes was dropped as at most 4 are taken",
-  ]);
-});
-
-Deno.test("LineSplitter.push() drops a line that is no UTF-8, and reads the next", () => {
-  const { push, faults } = setUp();
-  assertEquals(push(new Uint8Array([0x61, 0xff, 0x0a, 0x62, 0x0a])), ["b"]);
-  assertInstanceOf(faults[0], TypeError);
-  assertEquals(faults.length, 1);
-});
-
-Deno.test("LineSplitter.push() gives the same lines, wherever the pieces are cut", () => {
-  const lines = ["{}", "äöü", "漢字🪢", "x".repeat(50)];
-  const bytes = new TextEncoder().encode(lines.join("\n") + "\n");
-  for (let seed = 0; seed < 200; seed++) {
-    const random = seededRandom(seed);
-    const { push } = setUp();
-    const found: string[] = [];
-    for (let at = 0; at < bytes.length;) {
-      const end = at + 1 + randomInteger(random, 20);
-      found.push(...push(bytes.subarray(at, end)));
-      at = end;
-    }
-    assertEquals(found, lines, `seed ${seed}`);
+Deno.test("LineSplitter puts characters together that were cut in two", () => {
+  const bytes = encoder.encode("é€😀\n");
+  for (let cut = 0; cut <= bytes.length; cut++) {
+    assertEquals(split([bytes.subarray(0, cut), bytes.subarray(cut)]), [["é€😀"], []]);
   }
 });
 
-Deno.test("readLines() reads a stream to its end, the last line without newline as well", async () => {
-  const { splitter } = setUp();
-  const stream = new Blob(["a\nb", "c\nd"]).stream();
-  const lines: string[] = [];
-  for await (const line of readLines(stream.getReader(), splitter)) lines.push(line);
-  assertEquals(lines, ["a", "bc", "d"]);
+Deno.test("LineSplitter drops a line that is too long, and only that", () => {
+  const fault = "Line of 11 bytes was dropped as at most 10 are taken";
+  assertEquals(split(["12345678901\nb\n"]), [["b"], [fault]]);
+  assertEquals(split(["a\n123456", "78901\nb"]), [["a", "b"], [fault]]);
+  assertEquals(split(["12345678901"]), [[], [fault]]);
 });
 
-Deno.test("readLines() reads the next piece only when the lines of the last one were taken", async () => {
-  const { splitter } = setUp();
-  let pulls = 0;
+Deno.test("LineSplitter drops a line that is no UTF-8", () => {
+  const [lines, faults] = split([new Uint8Array([0xff, 0x0a, 0x61, 0x0a])]);
+  assertEquals(lines, ["a"]);
+  assertEquals(faults, ["Line of 1 bytes was dropped as it is no UTF-8"]);
+});
+
+Deno.test("readLines() reads the next piece when the lines of the last one were taken", async () => {
+  let pulled = 0;
   const stream = new ReadableStream<Uint8Array>({
     pull(controller) {
-      pulls++;
-      controller.enqueue(new TextEncoder().encode("a\nb\n"));
+      controller.enqueue(encoder.encode(`${++pulled}a\n${pulled}b\n`));
+      if (pulled === 3) controller.close();
     },
   }, { highWaterMark: 0 });
-  const reader = stream.getReader();
-  const lines = readLines(reader, splitter);
-  await lines.next();
-  await lines.next();
-  assertEquals(pulls, 1);
-  await lines.next();
-  assertEquals(pulls, 2);
-  await reader.cancel();
+  const seen: [string, number][] = [];
+  const splitter = new LineSplitter(10, () => {});
+  for await (const line of readLines(stream.getReader(), splitter)) seen.push([line, pulled]);
+  assertEquals(seen, [["1a", 1], ["1b", 1], ["2a", 2], ["2b", 2], ["3a", 3], ["3b", 3]]);
 });

@@ -22,7 +22,7 @@ import type {
   RequestArguments,
   ResultOf,
 } from "../../protocol/methods.ts";
-import type { RequestOptions } from "../../protocol/peer.ts";
+import type { RequestOptions } from "../../protocol/peer_options.ts";
 
 interface Caller<Methods extends MethodTable<Methods>> {
   request<Name extends keyof Methods & string>(

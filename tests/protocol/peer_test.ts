@@ -18,7 +18,8 @@ import {
   type RequestId,
   serializeMessage,
 } from "../../protocol/jsonrpc.ts";
-import { JsonRpcPeer, type JsonRpcPeerOptions } from "../../protocol/peer.ts";
+import { JsonRpcPeer } from "../../protocol/peer.ts";
+import type { JsonRpcPeerOptions } from "../../protocol/peer_options.ts";
 import type { Progress } from "../../protocol/pending.ts";
 import type { SendOptions } from "../../protocol/transport.ts";
 import { ManualClock } from "../support/manual_clock.ts";
@@ -348,7 +349,7 @@ Deno.test("JsonRpcPeer.setTimeouts() leaves what it is not given", async () => {
   clock.advance(50);
   assertEquals(peer.stats.pending, 1);
   clock.advance(1);
-  await assertRejects(() => answer, MCPTimeoutError, "100 ms");
+  await assertRejects(() => answer, MCPTimeoutError, "150 ms");
 });
 
 for (const how of ["time out", "abort"] as const) {
@@ -451,7 +452,27 @@ Deno.test("JsonRpcPeer.request() takes progress as a sign of life, up to the har
   clock.advance(9);
   assertEquals(peer.stats.pending, 1);
   clock.advance(1);
-  await assertRejects(() => answer, MCPTimeoutError);
+  await assertRejects(() => answer, MCPTimeoutError, "within 250 ms");
+});
+
+for (const [name, timeout] of [["timeout", Number.NaN], ["maxTimeout", -1]] as const) {
+  Deno.test(`JsonRpcPeer.request() refuses ${timeout} as its ${name}`, async () => {
+    const { peer, sent } = setUp();
+    await assertRejects(
+      () => peer.request("x", {}, { [name]: timeout }),
+      RangeError,
+      `"${name}" must be a positive number: current value is ${timeout}`,
+    );
+    assertEquals([sent, peer.stats.pending], [[], 0]);
+  });
+}
+
+Deno.test("JsonRpcPeer.onNotification() hears progress of tokens that are not the peer's", () => {
+  const { peer } = setUp();
+  const heard: unknown[] = [];
+  peer.onNotification("notifications/progress", ({ progressToken }) => heard.push(progressToken));
+  peer.receive(notification("notifications/progress", { progressToken: "mine", progress: 1 }));
+  assertEquals(heard, ["mine"]);
 });
 
 Deno.test("JsonRpcPeer.request() has at least its timeout, whatever the maximum", async () => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { RequestId } from "../../protocol/jsonrpc.ts";
-import { type PendingRequest, PendingTable, type Progress } from "../../protocol/pending.ts";
+import { type PendingRequest, PendingTable } from "../../protocol/pending.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { randomInteger, seededRandom } from "../support/random.ts";
 
@@ -27,13 +27,12 @@ function requestFor(
     resolve: () => {},
     reject: () => {},
     timeout,
+    startedAt: clock.now(),
     deadline: clock.now() + timeout,
     lastDeadline: clock.now() + maxTimeout,
     ...options,
   };
 }
-
-const PROGRESS: Progress = { progress: 1 };
 
 Deno.test("PendingTable.take() gives a request once", () => {
   const { clock, table } = setUp();
@@ -134,23 +133,23 @@ Deno.test("PendingTable keeps watch over a request that is added while another e
   assertEquals([expired, clock.timers], [[1, 2], 0]);
 });
 
-Deno.test("PendingTable.progress() starts a request's time again", () => {
+Deno.test("PendingTable.extend() starts a request's time again", () => {
   const { clock, table, expired } = setUp();
   table.add(1, requestFor(clock));
   clock.advance(99);
-  table.progress(1, PROGRESS);
+  table.extend(1);
   clock.advance(99);
   assertEquals(expired, []);
   clock.advance(1);
   assertEquals(expired, [1]);
 });
 
-Deno.test("PendingTable.progress() does not go beyond the last deadline", () => {
+Deno.test("PendingTable.extend() does not go beyond the last deadline", () => {
   const { clock, table, expired } = setUp();
   table.add(1, requestFor(clock, { maxTimeout: 250 }));
   for (let elapsed = 50; elapsed < 250; elapsed += 50) {
     clock.advance(50);
-    table.progress(1, PROGRESS);
+    table.extend(1);
   }
   clock.advance(49);
   assertEquals(expired, []);
@@ -158,14 +157,13 @@ Deno.test("PendingTable.progress() does not go beyond the last deadline", () => 
   assertEquals(expired, [1]);
 });
 
-Deno.test("PendingTable.progress() tells the request, and no other", () => {
+Deno.test("PendingTable.extend() gives the request, and no other", () => {
   const { clock, table } = setUp();
-  const heard: string[] = [];
-  table.add(1, requestFor(clock, { onProgress: () => heard.push("one") }));
-  table.add(2, requestFor(clock, { onProgress: () => heard.push("two") }));
-  table.progress(2, PROGRESS);
-  table.progress(3, PROGRESS);
-  assertEquals(heard, ["two"]);
+  const request = requestFor(clock);
+  table.add(1, requestFor(clock));
+  table.add(2, request);
+  assert(table.extend(2) === request);
+  assertEquals(table.extend(3), undefined);
   table.rejectAll(new Error("over"));
 });
 
@@ -217,7 +215,7 @@ Deno.test("PendingTable settles every request exactly once, whatever happens in 
         added++;
       } else if (action < 0.6) {
         if (table.take(id) !== undefined) settle(id);
-      } else if (action < 0.8) table.progress(id, PROGRESS);
+      } else if (action < 0.8) table.extend(id);
       else if (action < 0.99) clock.advance(randomInteger(random, 200));
       else table.rejectAll(new Error("over"));
       assert(clock.timers <= 1, `seed ${seed}: ${clock.timers} timers`);

@@ -1,0 +1,174 @@
+import { MCPConnectionError, MCPRpcError } from "./errors.ts";
+import { guard, isPromiseLike } from "./guard.ts";
+import { InboundRequest } from "./inbound.ts";
+import {
+  ERROR_CODES,
+  errorResponse,
+  isObject,
+  isRequestId,
+  type JsonRpcNotification,
+  type JsonRpcParams,
+  type JsonRpcRequest,
+  type JsonRpcResponse,
+  type RequestId,
+} from "./jsonrpc.ts";
+import type { NotificationHandler, RequestHandler } from "./peer_options.ts";
+import type { Transmit } from "./transmit.ts";
+import type { MessageExtra } from "./transport.ts";
+
+/** The half of a peer that answers. */
+export class Responder {
+  readonly #maxInFlight: number;
+  readonly #transmit: Transmit;
+  readonly #report: (error: unknown) => void;
+  readonly #inbound = new Map<RequestId, InboundRequest>();
+  readonly #handlers = new Map<string, RequestHandler>();
+  readonly #listeners = new Map<string, NotificationHandler>();
+  #anyRequest: RequestHandler | undefined;
+  #anyNotification: ((notification: JsonRpcNotification) => unknown) | undefined;
+
+  /**
+   * @param maxInFlight Requests that may be handled at a time.
+   * @param transmit How messages leave.
+   * @param report Told of what goes wrong outside any request.
+   */
+  constructor(maxInFlight: number, transmit: Transmit, report: (error: unknown) => void) {
+    this.#maxInFlight = maxInFlight;
+    this.#transmit = transmit;
+    this.#report = report;
+  }
+
+  /** How many requests are being handled. */
+  get size(): number {
+    return this.#inbound.size;
+  }
+
+  /** See {@linkcode JsonRpcPeer.handle}. */
+  handle(method: string, handler: RequestHandler): void {
+    this.#handlers.set(method, handler);
+  }
+
+  /** See {@linkcode JsonRpcPeer.onRequest}. */
+  onRequest(handler: RequestHandler): void {
+    this.#anyRequest = handler;
+  }
+
+  /** See {@linkcode JsonRpcPeer.onNotification}. */
+  onNotification(method: string, handler: NotificationHandler): void {
+    this.#listeners.set(method, handler);
+  }
+
+  /** See {@linkcode JsonRpcPeer.onAnyNotification}. */
+  onAnyNotification(handler: (notification: JsonRpcNotification) => unknown): void {
+    this.#anyNotification = handler;
+  }
+
+  /** Takes a request and answers it. */
+  answer(message: JsonRpcRequest, extra: MessageExtra | undefined): void {
+    const { id, method, params } = message;
+    const handler = this.#handlers.get(method) ?? this.#anyRequest;
+    const refusal = this.#findRefusal(id, method, handler);
+    if (refusal !== undefined || handler === undefined) {
+      return this.#reply(id, errorResponse(refusal, id));
+    }
+    const request = new InboundRequest(message, extra, this.#notifyFrom);
+    this.#inbound.set(id, request);
+    try {
+      const result = handler(params ?? {}, request);
+      if (!isPromiseLike(result)) return this.#respond(request, result);
+      result.then(
+        (value) => this.#respond(request, value),
+        (error) => this.#fail(request, error),
+      );
+    } catch (error) {
+      this.#fail(request, error);
+    }
+  }
+
+  /** Takes a notification. */
+  hear(message: JsonRpcNotification, extra: MessageExtra | undefined): void {
+    const { method, params = {} } = message;
+    const listener = this.#listeners.get(method);
+    guard(
+      () => listener ? listener(params, extra) : this.#anyNotification?.(message),
+      this.#report,
+    );
+  }
+
+  /** Takes the news that the caller of a request does not wait any more. */
+  abort(params: JsonRpcParams): void {
+    const id = params.requestId;
+    const request = isRequestId(id) ? this.#inbound.get(id) : undefined;
+    if (request === undefined) return;
+    this.#inbound.delete(request.id);
+    const reason = typeof params.reason === "string" ? params.reason : "no reason given";
+    request.abort(new DOMException(`The caller cancelled: ${reason}`, "AbortError"));
+  }
+
+  /** Aborts all that is being handled. */
+  close(reason: Error): void {
+    for (const request of this.#inbound.values()) request.abort(reason);
+    this.#inbound.clear();
+  }
+
+  #findRefusal(
+    id: RequestId,
+    method: string,
+    handler: RequestHandler | undefined,
+  ): MCPRpcError | undefined {
+    if (this.#inbound.has(id)) {
+      const text = `Request id ${JSON.stringify(id)} is in flight already`;
+      return new MCPRpcError(ERROR_CODES.INVALID_REQUEST, text);
+    }
+    if (this.#inbound.size >= this.#maxInFlight) {
+      return new MCPRpcError(
+        ERROR_CODES.INTERNAL_ERROR,
+        `More than ${this.#maxInFlight} requests are in flight`,
+        { data: { limit: this.#maxInFlight } },
+      );
+    }
+    if (handler !== undefined) return undefined;
+    return new MCPRpcError(ERROR_CODES.METHOD_NOT_FOUND, `Method not found: "${method}"`);
+  }
+
+  readonly #notifyFrom = (
+    method: string,
+    params: JsonRpcParams | undefined,
+    relatedRequestId: RequestId,
+  ): void => {
+    const message: JsonRpcNotification = { jsonrpc: "2.0", method };
+    if (params !== undefined) message.params = params;
+    this.#transmit(message, { relatedRequestId }, this.#report);
+  };
+
+  #respond(request: InboundRequest, result: unknown): void {
+    if (request.isDone) return;
+    if (result !== undefined && !isObject(result)) {
+      const text = `Handler of "${request.method}" must return an object`;
+      return this.#fail(request, new TypeError(text));
+    }
+    this.#finish(request);
+    this.#reply(request.id, { jsonrpc: "2.0", id: request.id, result: result ?? {} });
+  }
+
+  #fail(request: InboundRequest, error: unknown): void {
+    if (request.isDone) return;
+    this.#finish(request);
+    if (!(error instanceof MCPRpcError)) this.#report(error);
+    this.#reply(request.id, errorResponse(error, request.id));
+  }
+
+  /** An answer that cannot be sent as it is becomes an error: its caller waits for one. */
+  #reply(id: RequestId, response: JsonRpcResponse): void {
+    this.#transmit(response, undefined, (error) => {
+      this.#report(error);
+      if (error instanceof MCPConnectionError) return;
+      this.#transmit(errorResponse(error, id), undefined, this.#report);
+    });
+  }
+
+  #finish(request: InboundRequest): void {
+    request.finish();
+    this.#inbound.delete(request.id);
+  }
+}
