@@ -1,5 +1,5 @@
 import { getLevelByName, getLevelName, type LevelName, type LogLevel } from "./levels.ts";
-import type { LogRecord } from "./logger.ts";
+import type { LogRecord } from "./log_record.ts";
 
 /** Turns a record into the line that is written. */
 export type FormatterFunction = (logRecord: LogRecord) => string;

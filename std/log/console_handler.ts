@@ -1,6 +1,6 @@
 import { BaseHandler, type BaseHandlerOptions } from "./base_handler.ts";
 import { type LevelName, LogLevels } from "./levels.ts";
-import type { LogRecord } from "./logger.ts";
+import type { LogRecord } from "./log_record.ts";
 
 /** Options for {@linkcode ConsoleHandler}. */
 export interface ConsoleHandlerOptions extends BaseHandlerOptions {

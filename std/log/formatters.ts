@@ -1,4 +1,4 @@
-import type { LogRecord } from "./logger.ts";
+import type { LogRecord } from "./log_record.ts";
 
 /** Formats a record as one line of JSON. */
 export function jsonFormatter(logRecord: LogRecord): string {

@@ -14,13 +14,12 @@ export {
   type LogLevel,
   LogLevels,
 } from "./levels.ts";
+export { LogRecord, type LogRecordOptions } from "./log_record.ts";
 export {
   type GenericFunction,
   type LogConfig,
   Logger,
   type LoggerConfig,
   type LoggerOptions,
-  LogRecord,
-  type LogRecordOptions,
 } from "./logger.ts";
 export { setup } from "./setup.ts";
