@@ -1,0 +1,146 @@
+import {
+  measureLatency,
+  measureNotifications,
+  measureOpening,
+  measureThroughput,
+} from "./blocks.ts";
+import {
+  type Contender,
+  type Contenders,
+  type Open,
+  openAndAsk,
+  openFloor,
+  openOurs,
+  openSession,
+  openTransport,
+} from "./contenders.ts";
+import { FloorClient } from "./floor.ts";
+import { echoParams } from "./messages.ts";
+import { atLeast, atMost, below, belowFloorPlus, type Figure } from "./ratios.ts";
+import type { Addresses } from "./server_process.ts";
+
+/** How much is measured: all of it, or next to nothing to see that it works. */
+export interface Scale {
+  /** Pairs of blocks. */
+  readonly pairs: number;
+  /** Calls of a block are multiplied by this; at least one is made. */
+  readonly calls: number;
+}
+
+/** As much as makes the ratios steady. */
+export const FULL: Scale = { pairs: 30, calls: 1 };
+
+/** Why a session that is open answers late. */
+const UNANSWERED =
+  "Deno's client waits up to 44 ms for a delayed ACK (Nagle) when a frame that gets no answer, " +
+  'here "notifications/initialized", comes right before a request';
+/** Why Deno's client is slow at some sizes. */
+const STALL = "from 1,025 to 65,535 bytes Deno's client waits 44 ms for a delayed ACK (Nagle), " +
+  "on a bare socket too";
+
+/**
+ * All that is held against the bare socket.
+ *
+ * @param contenders Both sides, connected.
+ * @param addresses Where both listen.
+ * @param scale How much is measured.
+ * @returns The figures, in the order of the table.
+ */
+export function figures(contenders: Contenders, addresses: Addresses, scale: Scale): Figure[] {
+  const { pairs } = scale;
+  const fewer = Math.ceil(pairs / 3);
+  return [
+    throughput(64, 3_200, [atLeast(1)]),
+    throughput(1_024, 10_240, [atLeast(1.5)]),
+    {
+      name: "notifications, one way, 100 B",
+      unit: "/s",
+      goals: [atLeast(2)],
+      pairs,
+      warmUps: 5,
+      ...both((side) => measureNotifications(side, count(10_000), 100)),
+    },
+    throughput(1, 1_000, []),
+    roundTrip("100 B", 100, 500, pairs, [below(3), atMost(1.1)]),
+    roundTrip("1,000 B", 1_000, 500, pairs, [below(3), atMost(1.1)]),
+    roundTrip("1 KiB", 1_024, 500, pairs, [below(3)]),
+    roundTrip("10 KiB", 10_240, 3, fewer, [below(3)], STALL),
+    roundTrip("100 KiB", 102_400, 50, pairs, [below(3)]),
+    opening("connect, transport", 20, openTransport, FloorClient.open, [below(100), atMost(1.5)]),
+    opening("connect, usable session", 1, openSession, FloorClient.open, [
+      below(100),
+      belowFloorPlus(10),
+    ]),
+    {
+      ...opening("connect to first answer", 1, openAndAsk(openOurs), openAndAsk(openFloor), [
+        below(100),
+        belowFloorPlus(10),
+      ]),
+      note: UNANSWERED,
+    },
+  ];
+
+  function count(calls: number): number {
+    return Math.max(1, Math.round(calls * scale.calls));
+  }
+
+  function both(
+    block: (side: Contender) => Promise<number>,
+  ): Pick<Figure, "ours" | "floor"> {
+    return {
+      ours: () => block(contenders.ours),
+      floor: () => block(contenders.floor),
+    };
+  }
+
+  /** Sockets leave ports behind that cannot be used for a minute: 10 per block must do. */
+  function opening(
+    name: string,
+    warmUps: number,
+    ours: Open,
+    floor: Open,
+    goals: Figure["goals"],
+  ): Figure {
+    return {
+      name,
+      unit: "ms",
+      goals,
+      pairs,
+      warmUps,
+      ours: () => measureOpening(ours, addresses.ours, count(10)),
+      floor: () => measureOpening(floor, addresses.floor, count(10)),
+    };
+  }
+
+  function roundTrip(
+    size: string,
+    bytes: number,
+    calls: number,
+    pairs: number,
+    goals: Figure["goals"],
+    note?: string,
+  ): Figure {
+    const params = echoParams(bytes);
+    return {
+      name: `round trip p50, ${size}`,
+      unit: "ms",
+      goals,
+      pairs,
+      warmUps: bytes < 10_000 ? 5 : 1,
+      note,
+      ...both((side) => measureLatency(() => side.request(params), count(calls))),
+    };
+  }
+
+  function throughput(inFlight: number, calls: number, goals: Figure["goals"]): Figure {
+    const params = echoParams(100);
+    return {
+      name: `requests, ${inFlight.toLocaleString("en")} in flight, 100 B`,
+      unit: "/s",
+      goals,
+      pairs,
+      warmUps: 10,
+      ...both((side) => measureThroughput(() => side.request(params), count(calls), inFlight)),
+    };
+  }
+}

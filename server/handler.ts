@@ -1,0 +1,299 @@
+import { CLOSE_CODES } from "../protocol/close_codes.ts";
+import { MCPCapacityError, MCPConnectionError } from "../protocol/errors.ts";
+import { type JsonRpcMessage, serializeMessage } from "../protocol/jsonrpc.ts";
+import type { HandlerHealth } from "./health.ts";
+import { decideHandshake, refusalResponse } from "./handshake.ts";
+import {
+  type HandlerSettings,
+  resolveHandlerOptions,
+  type WebSocketHandlerOptions,
+} from "./options.ts";
+import { type Seat, SessionRegistry } from "./registry.ts";
+import { quote, Reporter, runSafely } from "./reporter.ts";
+import { type ConnectionInfo, type RequestSnapshot, snapshotRequest } from "./request.ts";
+import { drain, planShutdown, type ShutdownOptions, type ShutdownPlan } from "./shutdown.ts";
+import { WebSocketServerTransport, type WebSocketServerTransportOptions } from "./transport.ts";
+import { upgrade } from "./upgrade.ts";
+
+/** Serves one connection; if it throws or rejects, that connection is closed with 1011. */
+export type SessionListener = (session: WebSocketServerTransport) => unknown;
+
+/** Options of a broadcast. */
+export interface BroadcastOptions {
+  /** The connections that are left out, by id. */
+  readonly except?: readonly string[] | undefined;
+}
+
+/**
+ * Makes a `fetch` handler that accepts MCP connections.
+ *
+ * @example Beside other routes
+ * ```ts
+ * import { createWebSocketHandler } from "@bowline/mcp-websocket/server";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using handler = createWebSocketHandler((session) => session.start());
+ *
+ * function serve(request: Request, info: Deno.ServeHandlerInfo): Response {
+ *   const { pathname } = new URL(request.url);
+ *   return pathname === "/mcp" ? handler.fetch(request, info) : new Response("Hello");
+ * }
+ * await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, serve);
+ *
+ * const response = await fetch(`http://127.0.0.1:${server.addr.port}/`);
+ * assertEquals(await response.text(), "Hello");
+ * ```
+ *
+ * @param onSession Called with every connection once it is open. Messages are
+ * held until it calls `start()`, directly or through an SDK's `connect`.
+ * @param options Bounds, who may connect, and who is told.
+ * @returns The handler.
+ * @throws {TypeError} If an option is of the wrong type or shape.
+ * @throws {RangeError} If a number is out of range.
+ */
+export function createWebSocketHandler(
+  onSession: SessionListener,
+  options: WebSocketHandlerOptions = {},
+): WebSocketHandler {
+  const settings = resolveHandlerOptions(options);
+  const reporter = new Reporter(settings.logger, settings.onError);
+  return new WebSocketHandler(onSession, settings, reporter);
+}
+
+/** Serves MCP over WebSocket in any `Deno.serve`, see {@linkcode createWebSocketHandler}. */
+export class WebSocketHandler implements AsyncDisposable {
+  readonly #onSession: SessionListener;
+  readonly #settings: HandlerSettings;
+  readonly #reporter: Reporter;
+  readonly #registry = new SessionRegistry();
+  readonly #startedAt: number;
+  #closing: Promise<void> | undefined;
+  #isClosed = false;
+
+  /**
+   * Use {@linkcode createWebSocketHandler}.
+   *
+   * @param onSession Serves each connection.
+   * @param settings Options that were checked.
+   * @param reporter Told what happens.
+   */
+  constructor(
+    onSession: SessionListener,
+    settings: HandlerSettings,
+    reporter: Reporter,
+  ) {
+    this.#onSession = onSession;
+    this.#settings = settings;
+    this.#reporter = reporter;
+    this.#startedAt = settings.clock.now();
+  }
+
+  /**
+   * Answers a request: upgrades it, or says why not. It never throws and needs
+   * no `this`.
+   *
+   * @param request The request; it must not have been upgraded.
+   * @param info Where it comes from, as `Deno.serve` tells it.
+   * @returns The response. Return it at once: Deno stops listening if an
+   * upgrade's response is dropped.
+   */
+  readonly fetch = (request: Request, info?: ConnectionInfo): Response => {
+    try {
+      return this.#answer(request, snapshotRequest(request, info));
+    } catch (thrown) {
+      this.#reporter.error("Upgrade failed", thrown);
+      return new Response("The upgrade failed\n", { status: 500 });
+    }
+  };
+
+  /** The connections that are open, by id. */
+  get sessions(): ReadonlyMap<string, WebSocketServerTransport> {
+    return this.#registry.sessions;
+  }
+
+  /** Whether {@linkcode close} was called. */
+  get isClosing(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /**
+   * Serves a socket that this side dialled, or that was accepted elsewhere.
+   *
+   * @param socket A socket that is open; its handlers are taken over.
+   * @param end Which end of the socket this is.
+   * @default {"client"} end
+   * @returns The connection.
+   * @throws {TypeError} If the socket is not open.
+   * @throws {MCPCapacityError} If there are too many connections.
+   * @throws {MCPConnectionError} If the handler was closed.
+   */
+  adopt(
+    socket: WebSocket,
+    end: "server" | "client" = "client",
+  ): WebSocketServerTransport {
+    const { maxConnections } = this.#settings;
+    if (this.isClosing) {
+      throw new MCPConnectionError("Cannot adopt socket: the server was closed");
+    }
+    if (this.#registry.active >= maxConnections) {
+      throw new MCPCapacityError(
+        `Cannot adopt socket as there are ${maxConnections} connections already`,
+        maxConnections,
+      );
+    }
+    const session = this.#createSession(socket, { end });
+    this.#serve(session, this.#registry.reserve());
+    return session;
+  }
+
+  /**
+   * Sends a message to all connections; it is serialised once.
+   *
+   * @param message The message.
+   * @param options Who is left out.
+   * @returns How many it was sent to.
+   * @throws {TypeError} If it is no JSON-RPC message.
+   * @throws {RangeError} If it is too large.
+   */
+  broadcast(message: JsonRpcMessage, options: BroadcastOptions = {}): number {
+    const text = serializeMessage(message, this.#settings.maxSendBytes);
+    const except = new Set(options.except);
+    let sent = 0;
+    for (const session of this.sessions.values()) {
+      if (!except.has(session.id) && session.relay(text)) sent++;
+    }
+    return sent;
+  }
+
+  /** How the handler is doing, as it is now. */
+  health(): HandlerHealth {
+    const registry = this.#registry;
+    return {
+      status: this.#status(),
+      activeConnections: registry.active,
+      totalConnections: registry.total,
+      messagesIn: registry.messagesIn,
+      messagesOut: registry.messagesOut,
+      errors: this.#reporter.errors,
+      uptime: this.#settings.clock.now() - this.#startedAt,
+    };
+  }
+
+  /**
+   * Takes no new connections, waits until running requests are answered, and
+   * closes every connection. Closing twice is fine: the first call's options hold.
+   *
+   * @param options The close code, the reason, and how long to wait.
+   * @returns Resolves when all connections have ended.
+   * @throws {RangeError} If no endpoint may send the code, or the timeout is negative.
+   */
+  async close(options: ShutdownOptions = {}): Promise<void> {
+    const plan = planShutdown(options);
+    this.#closing ??= this.#shutDown(plan);
+    await this.#closing;
+  }
+
+  /** Closes the handler. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #status(): HandlerHealth["status"] {
+    if (this.#isClosed) return "closed";
+    if (this.isClosing) return "draining";
+    return this.#registry.active < this.#settings.maxConnections ? "ok" : "full";
+  }
+
+  #answer(request: Request, snapshot: RequestSnapshot): Response {
+    const { path, allowedOrigins, maxConnections } = this.#settings;
+    const decision = decideHandshake(snapshot, {
+      path,
+      allowedOrigins,
+      maxConnections,
+      activeConnections: this.#registry.active,
+      isClosing: this.isClosing,
+    });
+    if (decision.type === "accept") {
+      return this.#accept(request, snapshot, decision.protocol);
+    }
+    const { status, reason } = decision;
+    this.#reporter.debug(
+      `Request from ${snapshot.remoteAddress} refused with ${status}: ${reason}`,
+    );
+    return refusalResponse(decision);
+  }
+
+  #accept(
+    request: Request,
+    snapshot: RequestSnapshot,
+    protocol: string | undefined,
+  ): Response {
+    const { heartbeatTimeout, clock } = this.#settings;
+    const seat = this.#registry.reserve();
+    try {
+      return upgrade(request, { protocol, heartbeatTimeout, clock }, {
+        opened: (socket) => this.#open(socket, snapshot, seat),
+        failed: (error) => {
+          seat.free();
+          this.#reporter.debug(error.message);
+        },
+      });
+    } catch (error) {
+      seat.free();
+      throw error;
+    }
+  }
+
+  /** Runs in the socket's `open` handler, where nothing may be thrown. */
+  #open(socket: WebSocket, snapshot: RequestSnapshot, seat: Seat): void {
+    try {
+      const session = this.#createSession(socket, { request: snapshot });
+      if (this.isClosing) {
+        seat.free();
+        session.close(CLOSE_CODES.GOING_AWAY, "Server is shutting down");
+      } else this.#serve(session, seat);
+    } catch (thrown) {
+      seat.free();
+      this.#reporter.error("Opening a connection failed", thrown);
+    }
+  }
+
+  #createSession(
+    socket: WebSocket,
+    origin: WebSocketServerTransportOptions,
+  ): WebSocketServerTransport {
+    const { maxMessageBytes, maxSendBytes, maxInFlight, clock } = this.#settings;
+    const session = new WebSocketServerTransport(socket, {
+      ...origin,
+      maxMessageBytes,
+      maxSendBytes,
+      maxInFlight,
+      clock,
+      onError: (error) => this.#reporter.fault(`Connection ${session.id}`, error),
+    });
+    return session;
+  }
+
+  #serve(session: WebSocketServerTransport, seat: Seat): void {
+    const { id, request } = session;
+    seat.take(session);
+    this.#reporter.info(
+      `Connection ${id} opened from ${request?.remoteAddress}`,
+    );
+    session.closed.then(({ code, reason }) => {
+      seat.free();
+      this.#reporter.info(
+        `Connection ${id} closed with ${code}: ${quote(reason)}`,
+      );
+    });
+    runSafely(() => this.#onSession(session), (thrown) => {
+      this.#reporter.error(`Serving connection ${id} failed`, thrown);
+      session.close(CLOSE_CODES.INTERNAL_ERROR, "Internal error");
+    });
+  }
+
+  async #shutDown(plan: ShutdownPlan): Promise<void> {
+    await drain(this.sessions.values(), plan, this.#settings.clock);
+    this.#isClosed = true;
+  }
+}

@@ -1,0 +1,72 @@
+import type { RequestId } from "../protocol/jsonrpc.ts";
+import { LISTEN } from "../protocol/mcp.ts";
+
+/** The requests of one client that wait for their answer. */
+export class InFlight {
+  readonly #limit: number;
+  readonly #running = new Set<RequestId>();
+  /** Subscriptions stay open on purpose: nobody waits for their end. */
+  readonly #listening = new Set<RequestId>();
+  #idle: PromiseWithResolvers<void> | undefined;
+
+  /** @param limit How many there may be. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** How many requests are running; subscriptions do not count. */
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Whether there can be no more of them. */
+  get isFull(): boolean {
+    return this.#running.size + this.#listening.size >= this.#limit;
+  }
+
+  /** Notes that a request came in. */
+  add(id: RequestId, method: string): void {
+    if (method === LISTEN) this.#listening.add(id);
+    else this.#running.add(id);
+  }
+
+  /** Notes that a request was answered, or that nobody waits for its answer any more. */
+  settle(id: RequestId): void {
+    if (!this.#running.delete(id)) this.#listening.delete(id);
+    else if (this.#running.size === 0) this.#wake();
+  }
+
+  /** Notes that the connection has ended. */
+  clear(): void {
+    this.#running.clear();
+    this.#listening.clear();
+    this.#wake();
+  }
+
+  /**
+   * Waits until no request is running.
+   *
+   * @param signal Gives up waiting.
+   * @throws The reason of the signal, when it is aborted.
+   */
+  async idle(signal?: AbortSignal): Promise<void> {
+    if (this.#running.size === 0) return;
+    signal?.throwIfAborted();
+    this.#idle ??= Promise.withResolvers<void>();
+    const { promise } = this.#idle;
+    if (signal === undefined) return await promise;
+    const { promise: aborted, reject } = Promise.withResolvers<never>();
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      await Promise.race([promise, aborted]);
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  #wake(): void {
+    this.#idle?.resolve();
+    this.#idle = undefined;
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * The server side of MCP over WebSocket, for Deno.
+ *
+ * ```ts
+ * import { MCPWebSocketServer } from "@bowline/mcp-websocket/server";
+ *
+ * await using server = new MCPWebSocketServer({ name: "demo", version: "1.0.0" });
+ * server.handle("tools/list", () => ({ tools: [{ name: "now", inputSchema: { type: "object" } }] }));
+ * server.handle("tools/call", () => ({
+ *   content: [{ type: "text", text: new Date().toISOString() }],
+ * }));
+ * const { url } = await server.start({ port: 0 }); // ws://127.0.0.1:…/mcp
+ * ```
+ *
+ * With an official SDK, give each connection of
+ * {@linkcode createWebSocketHandler} to `connect`.
+ *
+ * @module
+ */
+
+export type { ServerAddress, StartOptions } from "./address.ts";
+export type { ClientSnapshot } from "./clients.ts";
+export type {
+  CustomHandler,
+  HandlerContext,
+  MethodHandler,
+  NotificationContext,
+  NotificationListener,
+} from "./dispatcher.ts";
+export type { BroadcastOptions, SessionListener, WebSocketHandler } from "./handler.ts";
+export { createWebSocketHandler } from "./handler.ts";
+export type { HandshakeDecision, HandshakePolicy, Refusal } from "./handshake.ts";
+export { decideHandshake } from "./handshake.ts";
+export type { HandlerHealth } from "./health.ts";
+export type { WebSocketHandlerOptions } from "./options.ts";
+export type { AllowedOrigins } from "./origin.ts";
+export { isOriginAllowed } from "./origin.ts";
+export type { ConnectionInfo, RequestSnapshot } from "./request.ts";
+export { snapshotRequest } from "./request.ts";
+export type { SdkChannel, SdkServer } from "./sdk.ts";
+export { withSession } from "./sdk.ts";
+export type { ShutdownOptions } from "./shutdown.ts";
+export { MCPWebSocketServer } from "./server.ts";
+export type { MCPWebSocketServerOptions } from "./server_options.ts";
+export type { ServerSession } from "./session.ts";
+export type { WebSocketServerTransportOptions } from "./transport.ts";
+export { WebSocketServerTransport } from "./transport.ts";
+
+export type { Clock, Timer } from "../protocol/clock.ts";
+export type { LossCause, Pace, Verdict } from "../protocol/close_codes.ts";
+export { CLOSE_CODES } from "../protocol/close_codes.ts";
+export type {
+  ErrorKind,
+  MCPConnectionErrorOptions,
+  MCPErrorOptions,
+  MCPRpcErrorOptions,
+  Outcome,
+} from "../protocol/errors.ts";
+export {
+  MCPCapacityError,
+  MCPConnectionError,
+  MCPError,
+  MCPRpcError,
+  MCPTimeoutError,
+} from "../protocol/errors.ts";
+export type { RequestContext } from "../protocol/inbound.ts";
+export type {
+  JsonRpcErrorObject,
+  JsonRpcErrorResponse,
+  JsonRpcMessage,
+  JsonRpcNotification,
+  JsonRpcParams,
+  JsonRpcRequest,
+  JsonRpcResponse,
+  JsonRpcResult,
+  RequestId,
+} from "../protocol/jsonrpc.ts";
+export { ERROR_CODES } from "../protocol/jsonrpc.ts";
+export type { CloseInfo } from "../protocol/link.ts";
+export type * from "../protocol/mcp_types.ts";
+export type {
+  CustomMethod,
+  HandlerParams,
+  MethodTable,
+  RequestArguments,
+  ResultOf,
+} from "../protocol/methods.ts";
+export type { RequestOptions } from "../protocol/peer_options.ts";
+export type { Progress } from "../protocol/pending.ts";
+export type { SocketTransportOptions } from "../protocol/socket_transport.ts";
+export { SocketTransport } from "../protocol/socket_transport.ts";
+export type {
+  AuthInfo,
+  Logger,
+  MessageExtra,
+  SendOptions,
+  Transport,
+} from "../protocol/transport.ts";

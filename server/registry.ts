@@ -1,0 +1,77 @@
+import type { WebSocketServerTransport } from "./transport.ts";
+
+/**
+ * The place of one connection, from the moment it is accepted. It is freed on
+ * every path, and counts once however often it is freed.
+ */
+export interface Seat {
+  /** Fills the place: the connection is open. */
+  take(session: WebSocketServerTransport): void;
+  /** Frees the place. Doing so twice is fine. */
+  free(): void;
+}
+
+/** All connections of a handler, and what they have done. */
+export class SessionRegistry {
+  readonly #sessions = new Map<string, WebSocketServerTransport>();
+  #active = 0;
+  #total = 0;
+  #pastIn = 0;
+  #pastOut = 0;
+
+  /** The connections that are open, by id. */
+  get sessions(): ReadonlyMap<string, WebSocketServerTransport> {
+    return this.#sessions;
+  }
+
+  /** How many connections are open or being opened. */
+  get active(): number {
+    return this.#active;
+  }
+
+  /** How many connections were opened so far. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** How many messages came in, on all connections so far. */
+  get messagesIn(): number {
+    let sum = this.#pastIn;
+    for (const session of this.#sessions.values()) sum += session.messagesIn;
+    return sum;
+  }
+
+  /** How many messages went out, on all connections so far. */
+  get messagesOut(): number {
+    let sum = this.#pastOut;
+    for (const session of this.#sessions.values()) sum += session.messagesOut;
+    return sum;
+  }
+
+  /** Keeps a place for a connection that is about to open. */
+  reserve(): Seat {
+    let holder: WebSocketServerTransport | undefined;
+    let isFree = false;
+    this.#active++;
+    return {
+      take: (session) => {
+        holder = session;
+        this.#total++;
+        this.#sessions.set(session.id, session);
+      },
+      free: () => {
+        if (isFree) return;
+        isFree = true;
+        this.#active--;
+        if (holder !== undefined) this.#retire(holder);
+      },
+    };
+  }
+
+  /** Sums stay true after a connection has gone. */
+  #retire(session: WebSocketServerTransport): void {
+    this.#sessions.delete(session.id);
+    this.#pastIn += session.messagesIn;
+    this.#pastOut += session.messagesOut;
+  }
+}

@@ -1,0 +1,120 @@
+import { toError } from "../protocol/errors.ts";
+import type { Logger } from "../protocol/transport.ts";
+
+/** The longest text of a peer that is logged, in UTF-16 units. */
+const MAX_QUOTED = 200;
+
+/**
+ * Tells the application what happens. Whatever the application's logger and
+ * listener do, nothing comes back: an error thrown in a socket's handler would
+ * end the process.
+ */
+export class Reporter {
+  readonly #logger: Logger | undefined;
+  readonly #onError: ((error: Error) => unknown) | undefined;
+  #errors = 0;
+
+  /**
+   * @param logger Told what happens.
+   * @param onError Told of failures.
+   */
+  constructor(
+    logger: Logger | undefined,
+    onError: ((error: Error) => unknown) | undefined,
+  ) {
+    this.#logger = logger;
+    this.#onError = onError;
+  }
+
+  /** How many failures were reported. */
+  get errors(): number {
+    return this.#errors;
+  }
+
+  /** Logs what somebody looking for a fault wants to know. */
+  debug(text: string): void {
+    this.#log("debug", text);
+  }
+
+  /** Logs what happens in ordinary service. */
+  info(text: string): void {
+    this.#log("info", text);
+  }
+
+  /** Logs what should not happen, and was dealt with. */
+  warn(text: string): void {
+    this.#log("warn", text);
+  }
+
+  /**
+   * Counts, logs and passes on a failure on this side.
+   *
+   * @param during What was being done, as the start of a sentence.
+   * @param thrown What was thrown.
+   */
+  error(during: string, thrown: unknown): void {
+    this.#tell("error", during, thrown);
+  }
+
+  /**
+   * Counts, logs and passes on what a peer did wrong. A stranger can cause as
+   * many of these as he likes; they must not look like our own.
+   *
+   * @param during What was being done, as the start of a sentence.
+   * @param thrown What was thrown.
+   */
+  fault(during: string, thrown: unknown): void {
+    this.#tell("warn", during, thrown);
+  }
+
+  #tell(level: "warn" | "error", during: string, thrown: unknown): void {
+    this.#errors++;
+    const error = toError(thrown);
+    this.#log(level, `${during}: ${quote(error.message)}`);
+    const onError = this.#onError;
+    if (onError !== undefined) runSafely(() => onError(error), ignore);
+  }
+
+  #log(level: "debug" | "info" | "warn" | "error", text: string): void {
+    const logger = this.#logger;
+    if (logger !== undefined) runSafely(() => logger[level](text), ignore);
+  }
+}
+
+/**
+ * Text of unknown origin, fit for one line of a log.
+ *
+ * @param text Any text.
+ * @returns The text as a JSON string, shortened.
+ */
+export function quote(text: string): string {
+  return JSON.stringify(text.slice(0, MAX_QUOTED))
+    .replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
+}
+
+/**
+ * Runs what the application gave us; failures go to a listener, also those of
+ * a promise.
+ *
+ * @param run What to run.
+ * @param failed Told what was thrown; must not throw.
+ */
+export function runSafely(
+  run: () => unknown,
+  failed: (thrown: unknown) => void,
+): void {
+  try {
+    const result = run();
+    if (isPromiseLike(result)) result.then(undefined, failed);
+  } catch (thrown) {
+    failed(thrown);
+  }
+}
+
+/** Whether the value can be waited for. */
+export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value &&
+    typeof value.then === "function";
+}
+
+function ignore(): void {}

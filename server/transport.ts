@@ -1,0 +1,292 @@
+import { ulid } from "@std/ulid";
+import { type Clock, systemClock } from "../protocol/clock.ts";
+import { CLOSE_CODES } from "../protocol/close_codes.ts";
+import { MCPRpcError } from "../protocol/errors.ts";
+import {
+  ERROR_CODES,
+  errorResponse,
+  isNotification,
+  isRequest,
+  isRequestId,
+  isResponse,
+  type JsonRpcMessage,
+  type RequestId,
+} from "../protocol/jsonrpc.ts";
+import { CANCELLED } from "../protocol/mcp.ts";
+import { SocketTransport } from "../protocol/socket_transport.ts";
+import type { MessageExtra, SendOptions } from "../protocol/transport.ts";
+import { checkCloseCode } from "./close_code.ts";
+import { InFlight } from "./in_flight.ts";
+import type { RequestSnapshot } from "./request.ts";
+
+/** Options of {@linkcode WebSocketServerTransport}. */
+export interface WebSocketServerTransportOptions {
+  /**
+   * Which end of the socket this is: the one that accepted it, or the one that
+   * dialled it.
+   *
+   * @default {"server"}
+   */
+  readonly end?: "server" | "client" | undefined;
+  /** The upgrade request, if there was one. */
+  readonly request?: RequestSnapshot | undefined;
+  /**
+   * The largest message that is taken, in bytes of UTF-8.
+   *
+   * @default {10_485_760}
+   */
+  readonly maxMessageBytes?: number | undefined;
+  /**
+   * The largest message that is sent, in bytes of UTF-8.
+   *
+   * @default {67_108_864}
+   */
+  readonly maxSendBytes?: number | undefined;
+  /**
+   * How many requests may be in flight; above that, they are answered with -32603.
+   *
+   * @default {16_384}
+   */
+  readonly maxInFlight?: number | undefined;
+  /** Told of what goes wrong, besides whoever holds the `onerror` slot. */
+  readonly onError?: ((error: Error) => void) | undefined;
+  /** Where time comes from. */
+  readonly clock?: Clock | undefined;
+}
+
+/**
+ * One connection of a server. It is a transport as both official SDKs define
+ * it: give it to `connect` of an SDK's server, or to a `JsonRpcPeer`.
+ *
+ * @example Answer every message by hand
+ * ```ts
+ * import { createWebSocketHandler } from "@bowline/mcp-websocket/server";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using handler = createWebSocketHandler(async (session) => {
+ *   session.onmessage = async (message) => {
+ *     if ("id" in message) await session.send({ jsonrpc: "2.0", id: message.id!, result: {} });
+ *   };
+ *   await session.start();
+ * });
+ * const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, handler.fetch);
+ *
+ * const socket = new WebSocket(`ws://127.0.0.1:${server.addr.port}/mcp`, "mcp");
+ * socket.onopen = () => socket.send('{"jsonrpc":"2.0","id":1,"method":"ping"}');
+ * const answer = await new Promise((resolve) => socket.onmessage = ({ data }) => resolve(data));
+ * assertEquals(answer, '{"jsonrpc":"2.0","id":1,"result":{}}');
+ *
+ * await handler.close();
+ * await server.shutdown();
+ * ```
+ */
+export class WebSocketServerTransport extends SocketTransport {
+  /** Names the connection: a ULID. It is a label, not a secret. */
+  readonly id: string = ulid();
+  /** The upgrade request, or `undefined` if the server dialled. It may hold credentials. */
+  readonly request: RequestSnapshot | undefined;
+  /** What handlers are told besides each message, in the shape both SDKs read. */
+  readonly extra: MessageExtra | undefined;
+  /** When the connection opened, in milliseconds since 1970. */
+  readonly connectedAt: number;
+
+  readonly #end: "server" | "client";
+  readonly #clock: Clock;
+  readonly #maxInFlight: number;
+  readonly #onError: ((error: Error) => void) | undefined;
+  readonly #inFlight: InFlight;
+  #lastActivity: number;
+  #messagesIn = 0;
+  #messagesOut = 0;
+
+  /**
+   * Takes over a socket; messages are held until `start()`.
+   *
+   * @param socket A socket that is open; its handlers are taken over.
+   * @param options Bounds, and where the connection comes from.
+   * @throws {TypeError} If the socket is not open.
+   */
+  constructor(
+    socket: WebSocket,
+    options: WebSocketServerTransportOptions = {},
+  ) {
+    const {
+      end = "server",
+      request,
+      maxMessageBytes = 10 * 1024 * 1024,
+      maxSendBytes,
+      maxInFlight = 16_384,
+      onError,
+      clock = systemClock,
+    } = options;
+    const extra = request && extraOf(request);
+    super(socket, {
+      end,
+      extra,
+      clock,
+      maxSendBytes,
+      maxReceiveBytes: maxMessageBytes,
+    });
+    this.sessionId = this.id;
+    this.request = request;
+    this.extra = extra;
+    this.connectedAt = clock.now();
+    this.#lastActivity = this.connectedAt;
+    this.#end = end;
+    this.#clock = clock;
+    this.#maxInFlight = maxInFlight;
+    this.#inFlight = new InFlight(maxInFlight);
+    this.#onError = onError;
+    this.closed.then(() => this.#inFlight.clear());
+  }
+
+  /** When the last message came in, in milliseconds since 1970. */
+  get lastActivity(): number {
+    return this.#lastActivity;
+  }
+
+  /** How many messages came in. */
+  get messagesIn(): number {
+    return this.#messagesIn;
+  }
+
+  /** How many messages went out. */
+  get messagesOut(): number {
+    return this.#messagesOut;
+  }
+
+  /** How many requests of the client wait for their answer; subscriptions do not count. */
+  get running(): number {
+    return this.#inFlight.running;
+  }
+
+  /**
+   * Waits until no request of the client waits for its answer.
+   *
+   * @param signal Gives up waiting.
+   * @returns Resolves when none does, or when the connection has ended.
+   * @throws The reason of the signal, when it is aborted.
+   */
+  async idle(signal?: AbortSignal): Promise<void> {
+    await this.#inFlight.idle(signal);
+  }
+
+  /**
+   * Sends a message that was serialised and checked before, as a broadcast does.
+   *
+   * @param text A JSON-RPC message.
+   * @returns Whether the connection was open.
+   */
+  relay(text: string): boolean {
+    if (!this.isOpen) return false;
+    this.write(text);
+    return true;
+  }
+
+  /**
+   * Sends the client away.
+   *
+   * @param reason Why, in words fit for the client.
+   * @param code The close code; clients do not come back after the default.
+   * @default {1000} code
+   * @returns Resolves within a second.
+   * @throws {RangeError} If no endpoint may send the code.
+   */
+  async disconnect(
+    reason: string,
+    code: number = CLOSE_CODES.DONE,
+  ): Promise<void> {
+    await this.close(code, reason);
+  }
+
+  /**
+   * Ends the connection.
+   *
+   * @param code The close code. On a socket that the server dialled, one that
+   * only servers may send becomes 1000.
+   * @param reason Why, in words fit for the client.
+   * @returns Resolves within a second, also towards a silent peer.
+   * @throws {RangeError} If no endpoint may send the code.
+   */
+  override async close(
+    code: number = CLOSE_CODES.DONE,
+    reason = "",
+  ): Promise<void> {
+    checkCloseCode(code);
+    const isServerCode = code > CLOSE_CODES.DONE && code < 3_000;
+    const sent = this.#end === "client" && isServerCode ? CLOSE_CODES.DONE : code;
+    await super.close(sent, reason);
+  }
+
+  /**
+   * Sends a message without making a promise, unless the socket is full.
+   *
+   * @param message The message.
+   * @param options Accepted for the SDKs' sake.
+   * @returns Nothing, or a promise for when the socket has room again.
+   */
+  override post(
+    message: JsonRpcMessage,
+    options?: SendOptions,
+  ): void | Promise<void> {
+    const waiting = super.post(message, options);
+    if (isResponse(message)) this.#settle(message.id);
+    return waiting;
+  }
+
+  /** Sends text that is known to be a message. */
+  protected override write(text: string): void | Promise<void> {
+    this.#messagesOut++;
+    return super.write(text);
+  }
+
+  /** Gives a message to the application. */
+  protected override deliver(message: JsonRpcMessage): void {
+    this.#messagesIn++;
+    this.#lastActivity = this.#clock.now();
+    if (isRequest(message)) {
+      if (this.#inFlight.isFull) return this.#refuse(message.id);
+      this.#inFlight.add(message.id, message.method);
+    } else if (isNotification(message) && message.method === CANCELLED) {
+      this.#settle(message.params?.requestId);
+    }
+    super.deliver(message);
+  }
+
+  /** Tells the application what went wrong. */
+  protected override report(error: Error): void {
+    super.report(error);
+    this.#onError?.(error);
+  }
+
+  #refuse(id: RequestId): void {
+    const limit = this.#maxInFlight;
+    const error = new MCPRpcError(
+      ERROR_CODES.INTERNAL_ERROR,
+      `More than ${limit} requests are in flight`,
+      { data: { limit } },
+    );
+    this.relay(JSON.stringify(errorResponse(error, id)));
+  }
+
+  #settle(id: unknown): void {
+    if (isRequestId(id)) this.#inFlight.settle(id);
+  }
+}
+
+/** Own properties, so that they survive `{ ...extra }`; made when somebody looks. */
+function extraOf({ url, headers }: RequestSnapshot): MessageExtra {
+  let request: Request | undefined;
+  let requestInfo: MessageExtra["requestInfo"];
+  return {
+    get request(): Request {
+      return request ??= new Request(url, { headers });
+    },
+    get requestInfo(): NonNullable<MessageExtra["requestInfo"]> {
+      return requestInfo ??= {
+        headers: Object.fromEntries(headers),
+        url: new URL(url),
+      };
+    },
+  };
+}

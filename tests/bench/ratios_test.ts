@@ -1,0 +1,113 @@
+import { assert, assertEquals, assertExists, assertMatch } from "@std/assert";
+import { runRatios } from "../../bench/main.ts";
+import {
+  atLeast,
+  atMost,
+  below,
+  belowFloorPlus,
+  compare,
+  type Figure,
+  judge,
+  type Row,
+} from "../../bench/ratios.ts";
+import { readReport } from "../../bench/suites.ts";
+import { formatTable } from "../../bench/table.ts";
+
+const WARM_UPS = "floor ours floor ours ";
+
+function figure(blocks: string[], goals: Figure["goals"] = []): Figure {
+  const block = (name: string, value: number) => () => {
+    blocks.push(name);
+    return Promise.resolve(value);
+  };
+  return {
+    name: "figure",
+    unit: "ms",
+    goals,
+    pairs: 3,
+    warmUps: 2,
+    note: "known",
+    ours: block("ours", 3),
+    floor: block("floor", 2),
+  };
+}
+
+Deno.test("compare() swaps the order of each pair, after blocks that are thrown away", async () => {
+  const blocks: string[] = [];
+  await compare(figure(blocks));
+  assertEquals(
+    blocks.join(" "),
+    WARM_UPS + "floor ours ours floor floor ours",
+  );
+});
+
+Deno.test("compare() gives medians, ratios and whether the goals are met", async () => {
+  const row = await compare(figure([], [below(4), atMost(1.6)]));
+  assertEquals(row, {
+    name: "figure",
+    unit: "ms",
+    ours: 3,
+    floor: 2,
+    ratio: { median: 1.5, p10: 1.5, p90: 1.5 },
+    goal: "< 4 ms, ≤ 1.60 ×",
+    isMet: true,
+    note: undefined,
+  });
+});
+
+Deno.test("judge() wants every goal met, and gives the reason if one is not", () => {
+  const { name, unit, note, goals } = figure([], [below(3), belowFloorPlus(1)]);
+  const told = { name, unit, note };
+  const ratio = { median: 1.5, p10: 1, p90: 2 };
+  const measured = { ours: 2.5, floor: 2, ratio };
+  assertEquals(judge({ ...told, goals }, measured).isMet, true);
+  assertEquals(judge({ ...told, goals }, { ...measured, floor: 1 }).isMet, false);
+  assertEquals(judge({ ...told, goals }, { ...measured, floor: 1 }).note, "known");
+  assertEquals(judge({ ...told, goals: [atLeast(1.6)] }, measured).isMet, false);
+  assertEquals(judge({ ...told, goals: [atLeast(1.5)] }, measured).isMet, true);
+  assertEquals(judge({ ...told, goals: [] }, measured).isMet, undefined);
+});
+
+Deno.test("formatTable() lines up, and says what is missed and why", () => {
+  const row: Row = {
+    name: "round trip",
+    unit: "ms",
+    ours: 44.2,
+    floor: 44,
+    ratio: { median: 1.004, p10: 1, p90: 1.01 },
+    goal: "< 3 ms",
+    isMet: false,
+    note: "it stalls",
+  };
+  const rate: Row = { ...row, unit: "/s", ours: 12_345, ratio: undefined, isMet: true };
+  const lines = formatTable([row, { ...rate, note: undefined }]).split("\n");
+  assertMatch(lines[2] ?? "", /44\.200 ms .* 1\.00 \[1\.00–1\.01\] .* NO/);
+  assertMatch(lines[3] ?? "", /12,345 \/s .* yes/);
+  assertEquals(new Set(lines.slice(0, 4).map(({ length }) => length)).size, 1);
+  assertEquals(lines.at(-1), "round trip: it stalls.");
+});
+
+Deno.test("readReport() takes p75 in milliseconds and no ratio", () => {
+  const names = ["bare open", "transport start()", "client connect()"];
+  for (const size of ["100 B", "1 KiB", "10 KiB", "100 KiB"]) {
+    names.push(`floor, ${size}`, `ours, ${size}`);
+  }
+  const benches = names.map((name) => ({ name, results: [{ ok: { p75: 2_000_000 } }] }));
+  const { rows, cpu } = readReport({ cpu: "cpu", benches });
+  assertEquals(cpu, "cpu");
+  assertEquals(rows.length, 6);
+  for (const { ours, floor, ratio, isMet } of rows) {
+    assertEquals([ours, floor, ratio, isMet], [2, 2, undefined, true]);
+  }
+});
+
+Deno.test("runRatios() measures every figure against a real server process", async () => {
+  const told: string[] = [];
+  const rows = await runRatios({ pairs: 1, calls: 0.01 }, (name) => void told.push(name));
+  assertEquals(rows.map(({ name }) => name), told);
+  for (const { name, ours, floor, ratio } of rows) {
+    assertExists(floor, name);
+    assert(ours > 0 && floor > 0, name);
+    assertEquals(ratio?.median, ratio?.p10, `${name}: there is one pair only`);
+  }
+});

@@ -1,0 +1,76 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { InFlight } from "../../server/in_flight.ts";
+
+/** Whether the promise has settled by the end of this turn. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  promise.then(() => settled = true, () => settled = true);
+  for (let i = 0; i < 10; i++) await Promise.resolve();
+  return settled;
+}
+
+Deno.test("InFlight.idle() resolves at once when nothing runs", async () => {
+  assertEquals(await isSettled(new InFlight(2).idle()), true);
+});
+
+Deno.test("InFlight.idle() resolves when the last request is settled", async () => {
+  const inFlight = new InFlight(9);
+  inFlight.add(1, "tools/call");
+  inFlight.add("1", "tools/call");
+  const idle = inFlight.idle();
+  const again = inFlight.idle(new AbortController().signal);
+  inFlight.settle(1);
+  assertEquals(await isSettled(idle), false);
+  inFlight.settle("1");
+  assertEquals(await isSettled(idle), true);
+  assertEquals(await isSettled(again), true);
+});
+
+Deno.test("InFlight.idle() resolves when the connection has ended", async () => {
+  const inFlight = new InFlight(9);
+  inFlight.add(1, "tools/call");
+  const idle = inFlight.idle();
+  inFlight.clear();
+  await idle;
+  assertEquals(inFlight.running, 0);
+});
+
+Deno.test("InFlight.idle() rejects with the reason of its signal", async () => {
+  const inFlight = new InFlight(9);
+  inFlight.add(1, "tools/call");
+  const before = new AbortController();
+  const idle = inFlight.idle(before.signal);
+  before.abort(new RangeError("enough"));
+  await assertRejects(() => idle, RangeError, "enough");
+  await assertRejects(() => inFlight.idle(before.signal), RangeError, "enough");
+});
+
+Deno.test("InFlight.idle() waits again after it has resolved", async () => {
+  const inFlight = new InFlight(9);
+  inFlight.add(1, "x");
+  const first = inFlight.idle();
+  inFlight.settle(1);
+  await first;
+  inFlight.add(2, "x");
+  assertEquals(await isSettled(inFlight.idle()), false);
+  inFlight.clear();
+});
+
+Deno.test("InFlight does not wait for subscriptions, but counts them", async () => {
+  const inFlight = new InFlight(2);
+  inFlight.add(1, "subscriptions/listen");
+  assertEquals(inFlight.running, 0);
+  await inFlight.idle();
+  inFlight.add(2, "tools/call");
+  assertEquals(inFlight.isFull, true);
+  inFlight.settle(1);
+  assertEquals(inFlight.isFull, false);
+});
+
+Deno.test("InFlight.settle() ignores ids it does not know", () => {
+  const inFlight = new InFlight(2);
+  inFlight.add(1, "x");
+  inFlight.settle("1");
+  inFlight.settle(7);
+  assertEquals(inFlight.running, 1);
+});

@@ -1,0 +1,70 @@
+import { assertEquals } from "@std/assert";
+import type { Logger } from "../../protocol/transport.ts";
+import { quote, Reporter, runSafely } from "../../server/reporter.ts";
+
+function recordingLogger(): { logger: Logger; lines: string[] } {
+  const lines: string[] = [];
+  const at = (level: string) => (text: string) => lines.push(`${level} ${text}`);
+  const logger = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+  return { logger, lines };
+}
+
+Deno.test("Reporter counts, logs and passes on failures", () => {
+  const { logger, lines } = recordingLogger();
+  const errors: Error[] = [];
+  const reporter = new Reporter(logger, (error) => errors.push(error));
+  reporter.debug("a");
+  reporter.info("b");
+  reporter.warn("c");
+  reporter.error("Doing d", new TypeError("e\nf"));
+  reporter.fault("Peer g", "h");
+  assertEquals(lines, [
+    "debug a",
+    "info b",
+    "warn c",
+    'error Doing d: "e\\nf"',
+    'warn Peer g: "h"',
+  ]);
+  assertEquals(errors.map((error) => error.message), ["e\nf", "h"]);
+  assertEquals(reporter.errors, 2);
+});
+
+Deno.test("Reporter survives a logger and a listener that throw or reject", async () => {
+  const logger: Logger = {
+    debug: () => Promise.reject(new Error("debug")),
+    info: () => Promise.reject(new Error("info")),
+    warn() {
+      throw new Error("warn");
+    },
+    error() {
+      throw new Error("error");
+    },
+  };
+  const reporter = new Reporter(logger, () => Promise.reject(new Error("listener")));
+  reporter.debug("a");
+  reporter.info("a");
+  reporter.warn("a");
+  reporter.error("a", new Error("b"));
+  new Reporter(undefined, () => {
+    throw new Error("listener");
+  }).error("a", new Error("b"));
+  // A rejection that nobody handles would fail this test by now.
+  await new Promise((resolve) => setTimeout(resolve, 0));
+});
+
+Deno.test("quote() keeps foreign text on one line, and short", () => {
+  assertEquals(quote('a"\n\u001b\u2028\u2029'), '"a\\"\\n\\u001b\\u2028\\u2029"');
+  assertEquals(quote("x".repeat(1_000)).length, 202);
+});
+
+Deno.test("runSafely() hands over what was thrown, sooner or later", async () => {
+  const failures: unknown[] = [];
+  runSafely(() => 1, (thrown) => failures.push(thrown));
+  runSafely(() => {
+    throw "sync";
+  }, (thrown) => failures.push(thrown));
+  runSafely(() => Promise.reject("async"), (thrown) => failures.push(thrown));
+  await Promise.resolve();
+  await Promise.resolve();
+  assertEquals(failures, ["sync", "async"]);
+});

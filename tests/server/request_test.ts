@@ -1,0 +1,22 @@
+import { assertEquals } from "@std/assert";
+import { snapshotRequest } from "../../server/request.ts";
+
+Deno.test("snapshotRequest() copies what cannot be read after the upgrade", () => {
+  const request = new Request("http://h:1/mcp?a=1", { headers: { "Authorization": "Bearer x" } });
+  const snapshot = snapshotRequest(request, {
+    remoteAddr: { transport: "tcp", hostname: "192.0.2.1", port: 5 },
+  });
+  assertEquals(snapshot.method, "GET");
+  assertEquals(snapshot.url, "http://h:1/mcp?a=1");
+  assertEquals(snapshot.path, "/mcp");
+  assertEquals(snapshot.remoteAddress, "192.0.2.1");
+  assertEquals(snapshot.headers.get("Authorization"), "Bearer x");
+  assertEquals(snapshot.headers === request.headers, false);
+});
+
+Deno.test("snapshotRequest() knows no address where there is none", () => {
+  const request = new Request("http://h/");
+  assertEquals(snapshotRequest(request).remoteAddress, undefined);
+  const info = { remoteAddr: { transport: "unix", path: "/tmp/s" } as const };
+  assertEquals(snapshotRequest(request, info).remoteAddress, undefined);
+});
