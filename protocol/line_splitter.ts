@@ -13,6 +13,8 @@ export class LineSplitter {
   #size = 0;
 
   /**
+   * Makes a splitter for one stream.
+   *
    * @param maxBytes The longest line taken, in bytes.
    * @param onFault Told of each line that is dropped.
    */

@@ -8,6 +8,8 @@ export class LineWriter {
   #closed: Promise<void> | undefined;
 
   /**
+   * Takes over a stream.
+   *
    * @param stream Where the lines go.
    * @param maxBytes What may wait, in bytes; one longer line may wait alone.
    * @param onFault Told why a line could not be written, once.

@@ -23,6 +23,10 @@ const CLOSE_TIMEOUT = 1_000;
 const HIGH_WATER = 1024 * 1024;
 /** How often a full socket is looked at, in milliseconds; it tells nothing by itself. */
 const DRAIN_INTERVAL = 5;
+/** What may be written between two looks at the socket, in UTF-16 units: a look costs a call. */
+const LOOK_INTERVAL = 64 * 1024;
+/** `WebSocket.OPEN`, which costs a look-up for every message. */
+const OPEN = 1;
 
 /**
  * An open WebSocket whose end is told exactly once, and surely: runtimes tell
@@ -35,6 +39,8 @@ export class Link {
   #closing: CloseInfo | undefined;
   #closeTimer: Timer | undefined;
   #draining: Promise<void> | undefined;
+  /** What was written since the socket was last seen with room, in UTF-16 units. */
+  #unseen = 0;
   #failure = "";
 
   /**
@@ -60,7 +66,7 @@ export class Link {
    * @throws {TypeError} If the socket is not open.
    */
   static adopt(socket: WebSocket, events: LinkEvents, clock: Clock): Link {
-    if (socket.readyState === WebSocket.OPEN) {
+    if (socket.readyState === OPEN) {
       return new Link(socket, events, clock);
     }
     throw new TypeError("Cannot adopt socket: it is not open");
@@ -69,7 +75,7 @@ export class Link {
   /** Whether frames can be sent. */
   get isOpen(): boolean {
     return this.#events !== undefined && this.#closing === undefined &&
-      this.#socket.readyState === WebSocket.OPEN;
+      this.#socket.readyState === OPEN;
   }
 
   /** The subprotocol in use, as far as this end knows it. */
@@ -84,12 +90,17 @@ export class Link {
 
   /** Whether so much waits that a sender should wait for {@linkcode Link.drained}. */
   get isCongested(): boolean {
-    return this.#socket.bufferedAmount > HIGH_WATER;
+    if (this.#unseen < LOOK_INTERVAL) return false;
+    const isCongested = this.#socket.bufferedAmount > HIGH_WATER;
+    if (!isCongested) this.#unseen = 0;
+    return isCongested;
   }
 
   /** Sends one text frame; on a link that is not open it is dropped. */
   send(text: string): void {
-    if (this.isOpen) this.#socket.send(text);
+    if (!this.isOpen) return;
+    this.#unseen += text.length;
+    this.#socket.send(text);
   }
 
   /** Resolves when the socket has room again, or has ended. */
@@ -135,7 +146,7 @@ export class Link {
   abandon(): void {
     this.#events = undefined;
     this.#release();
-    if (this.#socket.readyState <= WebSocket.OPEN) this.#socket.close();
+    if (this.#socket.readyState <= OPEN) this.#socket.close();
   }
 
   #end(info: CloseInfo): void {

@@ -30,9 +30,11 @@ import type { MessageExtra } from "./transport.ts";
  * server.handle("double", ({ n }) => ({ n: 2 * Number(n) }));
  *
  * assertEquals(await client.request("double", { n: 21 }), { n: 42 });
+ * client.close();
+ * server.close();
  * ```
  */
-export class JsonRpcPeer {
+export class JsonRpcPeer implements Disposable {
   readonly #options: JsonRpcPeerOptions;
   readonly #requester: Requester;
   readonly #responder: Responder;
@@ -161,6 +163,11 @@ export class JsonRpcPeer {
     this.#closed = reason;
     this.#requester.close(reason);
     this.#responder.close(reason);
+  }
+
+  /** Ends the conversation. */
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   #hear(message: JsonRpcNotification, extra: MessageExtra | undefined): void {

@@ -72,7 +72,6 @@ export class PendingTable {
     if (request === undefined) return undefined;
     this.#requests.delete(id);
     request.release?.();
-    if (this.#requests.size === 0) this.#sleep();
     return request;
   }
 
@@ -85,12 +84,16 @@ export class PendingTable {
     return request;
   }
 
-  /** Rejects all that is in flight. */
+  /** Rejects all that is in flight, and leaves no timer. */
   rejectAll(reason: unknown): void {
     for (const id of [...this.#requests.keys()]) this.take(id)?.reject(reason);
+    this.#sleep();
   }
 
-  /** Timers are lazy: one that is not needed any more finds nothing to do. */
+  /**
+   * Timers are lazy: one that is not needed any more finds nothing to do. To
+   * set and clear one for every request would cost more than the request.
+   */
   #wakeAt(deadline: number): void {
     if (deadline >= this.#wakesAt) return;
     this.#timer?.clear();

@@ -130,20 +130,20 @@ export class Requester {
 
   #register(id: RequestId, method: string, options: RequestOptions): Promise<unknown> {
     const { timeout = this.#requestTimeout, maxTimeout = this.#maxRequestTimeout } = options;
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const now = this.#clock.now();
-    this.#pending.add(id, {
-      method,
-      resolve,
-      reject,
-      timeout,
-      lastDeadline: now + Math.max(maxTimeout, timeout),
-      deadline: now + timeout,
-      startedAt: now,
-      onProgress: options.onProgress,
-      release: options.signal && this.#follow(id, method, options.signal),
+    return new Promise((resolve, reject) => {
+      this.#pending.add(id, {
+        method,
+        resolve,
+        reject,
+        timeout,
+        lastDeadline: now + Math.max(maxTimeout, timeout),
+        deadline: now + timeout,
+        startedAt: now,
+        onProgress: options.onProgress,
+        release: options.signal && this.#follow(id, method, options.signal),
+      });
     });
-    return promise;
   }
 
   /** Cancels the request when its caller does. */

@@ -59,14 +59,20 @@ Deno.test("PendingTable.take() lets go of the caller's signal", () => {
   assertEquals(releases, 1);
 });
 
-Deno.test("PendingTable leaves no timer behind the last request", () => {
+Deno.test("PendingTable.rejectAll() leaves no timer", () => {
   const { clock, table } = setUp();
   table.add(1, requestFor(clock));
-  table.add(2, requestFor(clock));
   assertEquals(clock.timers, 1);
-  table.take(1);
-  table.take(2);
+  table.rejectAll(new Error("over"));
   assertEquals(clock.timers, 0);
+});
+
+Deno.test("PendingTable has no timer any more when one finds nothing to do", () => {
+  const { clock, table, expired } = setUp();
+  table.add(1, requestFor(clock));
+  table.take(1);
+  clock.advance(100);
+  assertEquals([expired, clock.timers], [[], 0]);
 });
 
 Deno.test("PendingTable needs one timer, however many requests are in flight", () => {
