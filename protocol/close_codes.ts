@@ -24,6 +24,8 @@ export const CLOSE_CODES: {
   readonly HEARTBEAT_TIMEOUT: 4408;
   /** A message larger than the client takes. */
   readonly CLIENT_TOO_BIG: 4413;
+  /** A peer that reads too slowly. */
+  readonly SLOW_CONSUMER: 4429;
 } = {
   DONE: 1000,
   GOING_AWAY: 1001,
@@ -37,6 +39,7 @@ export const CLOSE_CODES: {
   CLIENT_UNSUPPORTED_DATA: 4003,
   HEARTBEAT_TIMEOUT: 4408,
   CLIENT_TOO_BIG: 4413,
+  SLOW_CONSUMER: 4429,
 };
 
 /** Why a connection ended, in words that are the same on every runtime. */

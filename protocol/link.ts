@@ -20,7 +20,7 @@ export interface LinkEvents {
 /** Time for the closing handshake, in milliseconds; a silent peer never completes it. */
 const CLOSE_TIMEOUT = 1_000;
 /** What may wait in the socket before {@linkcode Link.drained} waits too, in bytes. */
-const HIGH_WATER = 1024 * 1024;
+export const HIGH_WATER: number = 1024 * 1024;
 /** How often a full socket is looked at, in milliseconds; it tells nothing by itself. */
 const DRAIN_INTERVAL = 5;
 /** What may be written between two looks at the socket, in UTF-16 units: a look costs a call. */

@@ -1,8 +1,9 @@
 import { type Clock, systemClock } from "./clock.ts";
 import { CLOSE_CODES } from "./close_codes.ts";
 import { MCPConnectionError, toError } from "./errors.ts";
+import { guard } from "./guard.ts";
 import { type JsonRpcMessage, serializeMessage } from "./jsonrpc.ts";
-import { type CloseInfo, Link } from "./link.ts";
+import { type CloseInfo, HIGH_WATER, Link } from "./link.ts";
 import { PlainReader } from "./plain.ts";
 import type { MessageExtra, SendOptions, Transport } from "./transport.ts";
 
@@ -59,6 +60,8 @@ export class SocketTransport implements Transport, AsyncDisposable {
   readonly #link: Link;
   readonly #reader: PlainReader;
   readonly #maxSendBytes: number;
+  /** What may wait for a peer that does not read: one message beyond the high-water mark. */
+  readonly #maxBufferedBytes: number;
   readonly #extra: MessageExtra | undefined;
   readonly #closed = Promise.withResolvers<CloseInfo>();
   /** What came in before the start may take as much room as one message. */
@@ -80,6 +83,7 @@ export class SocketTransport implements Transport, AsyncDisposable {
     const { end = "client", maxReceiveBytes = 64 * 1024 * 1024 } = options;
     this.#maxSendBytes = options.maxSendBytes ?? 64 * 1024 * 1024;
     this.#maxHeldUnits = maxReceiveBytes;
+    this.#maxBufferedBytes = this.#maxSendBytes + HIGH_WATER;
     this.#extra = options.extra;
     this.#reader = new PlainReader(
       {
@@ -180,8 +184,11 @@ export class SocketTransport implements Transport, AsyncDisposable {
 
   /** Sends text that is known to be a message. */
   protected write(text: string): void | Promise<void> {
-    this.#link.send(text);
-    if (this.#link.isCongested) return this.#link.drained();
+    const link = this.#link;
+    link.send(text);
+    if (!link.isCongested) return;
+    if (link.bufferedAmount <= this.#maxBufferedBytes) return link.drained();
+    this.#violate(CLOSE_CODES.SLOW_CONSUMER, "The peer reads too slowly");
   }
 
   /** Gives a message to the application. */
@@ -193,14 +200,9 @@ export class SocketTransport implements Transport, AsyncDisposable {
     }
   }
 
-  /** Tells the application what went wrong; a listener that throws is on its own. */
+  /** Tells the application what went wrong; a listener that fails has nobody left to tell. */
   protected report(error: Error): void {
-    try {
-      const outcome: unknown = this.onerror?.(error);
-      if (outcome instanceof Promise) outcome.catch(() => {});
-    } catch {
-      // An uncaught error in a socket's handler would end the process.
-    }
+    guard(() => this.onerror?.(error), () => {});
   }
 
   #read(data: unknown): void {
@@ -243,11 +245,7 @@ export class SocketTransport implements Transport, AsyncDisposable {
   #tellClose(): void {
     if (this.#isCloseTold || this.onclose === undefined) return;
     this.#isCloseTold = true;
-    try {
-      this.#watch(this.onclose());
-    } catch (thrown) {
-      this.report(toError(thrown));
-    }
+    guard(() => this.onclose?.(), (error) => this.report(error));
   }
 
   /** A listener may be async; a rejection nobody handles would end the process. */

@@ -1,4 +1,5 @@
 import { MCPRpcError } from "../protocol/errors.ts";
+import { isPromiseLike } from "../protocol/guard.ts";
 import type { RequestContext } from "../protocol/inbound.ts";
 import {
   ERROR_CODES,
@@ -26,7 +27,6 @@ import type { Capabilities, Implementation } from "../protocol/mcp_types.ts";
 import type { HandlerParams, ResultOf } from "../protocol/methods.ts";
 import type { MessageExtra } from "../protocol/transport.ts";
 import { findParamsFault } from "./params.ts";
-import { isPromiseLike } from "./reporter.ts";
 import type { McpSession, ServerSession, SessionEvents } from "./session.ts";
 
 /** What a handler knows of the request it answers. */

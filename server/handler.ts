@@ -1,5 +1,6 @@
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
 import { MCPCapacityError, MCPConnectionError } from "../protocol/errors.ts";
+import { guard } from "../protocol/guard.ts";
 import { type JsonRpcMessage, serializeMessage } from "../protocol/jsonrpc.ts";
 import type { HandlerHealth } from "./health.ts";
 import { decideHandshake, refusalResponse } from "./handshake.ts";
@@ -9,7 +10,7 @@ import {
   type WebSocketHandlerOptions,
 } from "./options.ts";
 import { type Seat, SessionRegistry } from "./registry.ts";
-import { quote, Reporter, runSafely } from "./reporter.ts";
+import { quote, Reporter } from "./reporter.ts";
 import { type ConnectionInfo, type RequestSnapshot, snapshotRequest } from "./request.ts";
 import { drain, planShutdown, type ShutdownOptions, type ShutdownPlan } from "./shutdown.ts";
 import { WebSocketServerTransport, type WebSocketServerTransportOptions } from "./transport.ts";
@@ -286,7 +287,7 @@ export class WebSocketHandler implements AsyncDisposable {
         `Connection ${id} closed with ${code}: ${quote(reason)}`,
       );
     });
-    runSafely(() => this.#onSession(session), (thrown) => {
+    guard(() => this.#onSession(session), (thrown) => {
       this.#reporter.error(`Serving connection ${id} failed`, thrown);
       session.close(CLOSE_CODES.INTERNAL_ERROR, "Internal error");
     });

@@ -1,4 +1,5 @@
 import { toError } from "../protocol/errors.ts";
+import { guard } from "../protocol/guard.ts";
 import type { Logger } from "../protocol/transport.ts";
 
 /** The longest text of a peer that is logged, in UTF-16 units. */
@@ -72,12 +73,12 @@ export class Reporter {
     const error = toError(thrown);
     this.#log(level, `${during}: ${quote(error.message)}`);
     const onError = this.#onError;
-    if (onError !== undefined) runSafely(() => onError(error), ignore);
+    if (onError !== undefined) guard(() => onError(error), ignore);
   }
 
   #log(level: "debug" | "info" | "warn" | "error", text: string): void {
     const logger = this.#logger;
-    if (logger !== undefined) runSafely(() => logger[level](text), ignore);
+    if (logger !== undefined) guard(() => logger[level](text), ignore);
   }
 }
 
@@ -90,31 +91,6 @@ export class Reporter {
 export function quote(text: string): string {
   return JSON.stringify(text.slice(0, MAX_QUOTED))
     .replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
-}
-
-/**
- * Runs what the application gave us; failures go to a listener, also those of
- * a promise.
- *
- * @param run What to run.
- * @param failed Told what was thrown; must not throw.
- */
-export function runSafely(
-  run: () => unknown,
-  failed: (thrown: unknown) => void,
-): void {
-  try {
-    const result = run();
-    if (isPromiseLike(result)) result.then(undefined, failed);
-  } catch (thrown) {
-    failed(thrown);
-  }
-}
-
-/** Whether the value can be waited for. */
-export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value &&
-    typeof value.then === "function";
 }
 
 function ignore(): void {}

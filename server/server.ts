@@ -1,3 +1,4 @@
+import { guard } from "../protocol/guard.ts";
 import { isObject, type JsonRpcNotification, type JsonRpcParams } from "../protocol/jsonrpc.ts";
 import type { McpMethods } from "../protocol/mcp_types.ts";
 import type { CustomMethod, MethodTable } from "../protocol/methods.ts";
@@ -18,7 +19,7 @@ import { type BroadcastOptions, WebSocketHandler } from "./handler.ts";
 import type { HandlerHealth } from "./health.ts";
 import { Listener } from "./listener.ts";
 import { type HandlerSettings, resolveHandlerOptions } from "./options.ts";
-import { Reporter, runSafely } from "./reporter.ts";
+import { Reporter } from "./reporter.ts";
 import type { ConnectionInfo } from "./request.ts";
 import { checkServerOptions, type MCPWebSocketServerOptions } from "./server_options.ts";
 import { McpSession, type ServerSession, type SessionLimits } from "./session.ts";
@@ -167,7 +168,7 @@ export class MCPWebSocketServer<
     listener.closed.then(() => signal?.removeEventListener("abort", this.#abort));
     const address = serverAddress(where, listener.port, this.#settings.path);
     this.#reporter.info(`Listening on ${address.url}`);
-    runSafely(
+    guard(
       () => options.onListen?.(address),
       (thrown) => this.#reporter.error("Telling the address failed", thrown),
     );

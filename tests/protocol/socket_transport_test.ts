@@ -304,6 +304,23 @@ Deno.test("SocketTransport.send() does not wait for ever for a peer that reads n
   await Promise.all([sent, transport.closed]);
 });
 
+Deno.test("SocketTransport gives up a peer that does not read: what waits is bounded", async () => {
+  await using pair = await openRawPair();
+  const { transport, errors } = listen(pair.client, { maxSendBytes: 1024 * 1024 });
+  const megabyte: JsonRpcMessage = {
+    jsonrpc: "2.0",
+    method: "x",
+    params: { text: "x".repeat(1_000_000) },
+  };
+  const sent: Promise<void>[] = [];
+  while (transport.isOpen && sent.length < 100) sent.push(transport.send(megabyte));
+  assertLess(transport.bufferedAmount, 4 * 1024 * 1024);
+  assertLess(sent.length, 100);
+  assertEquals(errors.map(({ message }) => message), ["The peer reads too slowly"]);
+  await Promise.all(sent);
+  assertEquals((await transport.closed).code, 4429);
+});
+
 // Receiving.
 
 for (

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { Logger } from "../../protocol/transport.ts";
-import { quote, Reporter, runSafely } from "../../server/reporter.ts";
+import { quote, Reporter } from "../../server/reporter.ts";
 
 function recordingLogger(): { logger: Logger; lines: string[] } {
   const lines: string[] = [];
@@ -55,16 +55,4 @@ Deno.test("Reporter survives a logger and a listener that throw or reject", asyn
 Deno.test("quote() keeps foreign text on one line, and short", () => {
   assertEquals(quote('a"\n\u001b\u2028\u2029'), '"a\\"\\n\\u001b\\u2028\\u2029"');
   assertEquals(quote("x".repeat(1_000)).length, 202);
-});
-
-Deno.test("runSafely() hands over what was thrown, sooner or later", async () => {
-  const failures: unknown[] = [];
-  runSafely(() => 1, (thrown) => failures.push(thrown));
-  runSafely(() => {
-    throw "sync";
-  }, (thrown) => failures.push(thrown));
-  runSafely(() => Promise.reject("async"), (thrown) => failures.push(thrown));
-  await Promise.resolve();
-  await Promise.resolve();
-  assertEquals(failures, ["sync", "async"]);
 });
