@@ -1,0 +1,153 @@
+// deno-lint-ignore-file no-console -- this file is the command
+/**
+ * The commands of the client side.
+ *
+ * ```sh
+ * deno run --allow-net=127.0.0.1:8787 jsr:@bowline/mcp-websocket/cli bridge ws://127.0.0.1:8787/mcp
+ * deno run -A jsr:@bowline/mcp-websocket/cli --help
+ * ```
+ *
+ * @module
+ */
+
+import { ConsoleHandler } from "@std/log/console-handler";
+import { getLogger } from "@std/log/get-logger";
+import { setup } from "@std/log/setup";
+import config from "../deno.json" with { type: "json" };
+import { MCPConnectionError, toError } from "../protocol/errors.ts";
+import type { Logger } from "../protocol/transport.ts";
+import { bridge, BRIDGE_RECONNECT } from "./bridge.ts";
+import { BRIDGE_HELP, parseBridgeArgs } from "./bridge_options.ts";
+import { WebSocketClientTransport } from "./transport.ts";
+
+/** One command. */
+interface Command {
+  /** What it does, for `--help`. */
+  readonly summary: string;
+  /** Runs it with the arguments after its name; returns the exit status. */
+  run(args: readonly string[]): Promise<number>;
+}
+
+/** Holds the bearer token: arguments can be seen by others on this machine. */
+const TOKEN_VARIABLE = "MCP_API_KEY";
+
+const COMMANDS: ReadonlyMap<string, Command> = new Map([
+  ["bridge", { summary: "Lets a host that speaks stdio use a WebSocket server", run: runBridge }],
+]);
+
+/** Writes the log to the standard error: the standard output belongs to the host. */
+class StderrHandler extends ConsoleHandler {
+  override log(text: string): void {
+    console.error(text);
+  }
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name = "", ...rest] = args;
+  const command = COMMANDS.get(name);
+  if (command !== undefined) return await command.run(rest);
+  if (name === "--help" || name === "-h") {
+    console.log(help());
+    return 0;
+  }
+  if (name === "--version") {
+    console.log(config.version);
+    return 0;
+  }
+  const reason = name === "" ? "A command is missing" : `Unknown command "${name}"`;
+  return refuse("cli", reason);
+}
+
+function help(): string {
+  const lines = Array.from(COMMANDS, ([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
+  return `Uses MCP servers over WebSocket.
+
+Usage:
+  cli <command> [options]
+
+where "cli" stands for: deno run -A jsr:@bowline/mcp-websocket/cli
+
+Commands:
+${lines.join("\n")}
+
+Options:
+  --help    Print this, or after a command, its options.
+  --version Print the version.
+`;
+}
+
+async function runBridge(args: readonly string[]): Promise<number> {
+  const command = parseBridgeArgs(args);
+  switch (command.type) {
+    case "help":
+      console.log(BRIDGE_HELP);
+      return 0;
+    case "invalid":
+      return refuse("bridge", command.reason);
+    case "bridge":
+      return await carry(command.url, command.headers, setUpLog(command.verbose));
+  }
+}
+
+async function carry(
+  url: string,
+  headers: Record<string, string>,
+  logger: Logger,
+): Promise<number> {
+  const token = readToken();
+  const transport = new WebSocketClientTransport(url, {
+    headers,
+    token,
+    logger,
+    reconnect: BRIDGE_RECONNECT,
+  });
+  try {
+    const { readable: input } = Deno.stdin;
+    const { writable: output } = Deno.stdout;
+    await bridge(transport, { input, output, logger, signal: interruption() });
+    return 0;
+  } catch (thrown) {
+    const error = toError(thrown);
+    const isLockedOut = error instanceof MCPConnectionError && error.status === 401;
+    const hint = isLockedOut && token === undefined
+      ? ". Set MCP_API_KEY, and run with --allow-env=MCP_API_KEY"
+      : "";
+    console.error(`bridge: ${error.message}${hint}`);
+    return 1;
+  }
+}
+
+/** Nobody is asked for the permission: the terminal, if there is one, is the host's. */
+function readToken(): string | undefined {
+  const { state } = Deno.permissions.querySync({ name: "env", variable: TOKEN_VARIABLE });
+  const token = state === "granted" ? Deno.env.get(TOKEN_VARIABLE)?.trim() : undefined;
+  return token === "" ? undefined : token;
+}
+
+/** Aborted when somebody ends the process. Windows has no SIGTERM to listen to. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  for (const signal of signals) {
+    Deno.addSignalListener(signal, () => controller.abort());
+  }
+  return controller.signal;
+}
+
+function setUpLog(verbose: boolean): Logger {
+  const level = verbose ? "DEBUG" : "WARN";
+  const handler = new StderrHandler(level, {
+    formatter: ({ datetime, levelName, msg }) => `${datetime.toISOString()} ${levelName} ${msg}`,
+    useColors: Deno.stderr.isTerminal(),
+  });
+  setup({ handlers: { handler }, loggers: { bridge: { level, handlers: ["handler"] } } });
+  return getLogger("bridge");
+}
+
+function refuse(command: string, reason: string): number {
+  console.error(`${command}: ${reason}. Try --help`);
+  return 2;
+}
+
+// Sockets whose peers are silent stay open for ever: nothing but this ends the process.
+if (import.meta.main) Deno.exit(await main(Deno.args));
