@@ -49,6 +49,10 @@ export const PING = "ping";
 export const DISCOVER = "server/discover";
 /** The modern request that stays open and carries subscriptions. */
 export const LISTEN = "subscriptions/listen";
+/** The first notification of a modern subscription. */
+export const SUBSCRIPTIONS_ACKNOWLEDGED = "notifications/subscriptions/acknowledged";
+/** The notification that a resource has changed. */
+export const RESOURCE_UPDATED = "notifications/resources/updated";
 /** The legacy request that starts a subscription. */
 export const SUBSCRIBE = "resources/subscribe";
 /** The legacy request that ends a subscription. */
@@ -65,6 +69,8 @@ const META_VERSION = `${META_PREFIX}protocolVersion`;
 const META_CAPABILITIES = `${META_PREFIX}clientCapabilities`;
 const META_CLIENT = `${META_PREFIX}clientInfo`;
 const META_SERVER = `${META_PREFIX}serverInfo`;
+/** The member of `_meta` that names the modern subscription a notification belongs to. */
+export const SUBSCRIPTION_ID: string = `${META_PREFIX}subscriptionId`;
 
 /** Methods whose modern results have to say how long and by whom they may be kept. */
 const CACHEABLE_METHODS: ReadonlySet<string> = new Set([

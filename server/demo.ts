@@ -1,6 +1,13 @@
 import { MCPRpcError } from "../protocol/errors.ts";
 import { ERROR_CODES } from "../protocol/jsonrpc.ts";
-import { LISTEN, SUBSCRIBE, UNSUBSCRIBE } from "../protocol/mcp.ts";
+import {
+  LISTEN,
+  RESOURCE_UPDATED,
+  SUBSCRIBE,
+  SUBSCRIPTION_ID,
+  SUBSCRIPTIONS_ACKNOWLEDGED,
+  UNSUBSCRIBE,
+} from "../protocol/mcp.ts";
 import type { McpResult, Resource, SubscriptionFilter } from "../protocol/mcp_types.ts";
 import { DemoJournal } from "./demo_journal.ts";
 import { DEMO_TOOLS } from "./demo_tools.ts";
@@ -32,12 +39,6 @@ const JOURNAL: Resource = {
   mimeType: "text/plain",
 };
 
-/** Says that nothing may be cached, as every list and read of 2026-07-28 has to say. */
-const FRESH = { ttlMs: 0, cacheScope: "private" };
-const SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId";
-const ACKNOWLEDGED = "notifications/subscriptions/acknowledged";
-const UPDATED = "notifications/resources/updated";
-
 /**
  * Makes a small MCP server to try things out with: the tools `echo`, `add` and
  * `slow`, and a resource that grows. It speaks both eras.
@@ -62,7 +63,6 @@ export function createDemoServer(options: DemoServerOptions): MCPWebSocketServer
 function handleTools(server: MCPWebSocketServer): void {
   server.handle("tools/list", () => ({
     tools: Array.from(DEMO_TOOLS.values(), ({ definition }) => definition),
-    ...FRESH,
   }));
   server.handle("tools/call", ({ name, arguments: args = {} }, context) => {
     const tool = DEMO_TOOLS.get(name);
@@ -72,11 +72,11 @@ function handleTools(server: MCPWebSocketServer): void {
 }
 
 function handleResources(server: MCPWebSocketServer, journal: DemoJournal): void {
-  server.handle("resources/list", () => ({ resources: [JOURNAL], ...FRESH }));
-  server.handle("resources/templates/list", () => ({ resourceTemplates: [], ...FRESH }));
+  server.handle("resources/list", () => ({ resources: [JOURNAL] }));
+  server.handle("resources/templates/list", () => ({ resourceTemplates: [] }));
   server.handle("resources/read", ({ uri }) => {
     checkUri(uri);
-    return { contents: [{ uri, mimeType: "text/plain", text: journal.text }], ...FRESH };
+    return { contents: [{ uri, mimeType: "text/plain", text: journal.text }] };
   });
   handleSubscriptions(server, journal);
   server.handle(LISTEN, ({ notifications }, context) => listen(journal, notifications, context));
@@ -92,7 +92,7 @@ function handleSubscriptions(server: MCPWebSocketServer, journal: DemoJournal): 
     checkUri(uri);
     if (subscriptions.has(session)) unsubscribe(session);
     else session.transport.closed.then(() => unsubscribe(session));
-    const notify = () => void session.notify(UPDATED, { uri }).catch(() => {});
+    const notify = () => void session.notify(RESOURCE_UPDATED, { uri }).catch(() => {});
     subscriptions.set(session, journal.follow(notify));
     return {};
   });
@@ -113,9 +113,9 @@ async function listen(
     resourceSubscriptions.includes(JOURNAL_URI);
   const _meta = { [SUBSCRIPTION_ID]: id };
   const honoured = isWanted ? { resourceSubscriptions: [JOURNAL_URI] } : {};
-  notify(ACKNOWLEDGED, { notifications: honoured, _meta });
+  notify(SUBSCRIPTIONS_ACKNOWLEDGED, { notifications: honoured, _meta });
   const unfollow = isWanted
-    ? journal.follow(() => notify(UPDATED, { uri: JOURNAL_URI, _meta }))
+    ? journal.follow(() => notify(RESOURCE_UPDATED, { uri: JOURNAL_URI, _meta }))
     : undefined;
   await aborted(signal);
   unfollow?.();
