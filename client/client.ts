@@ -15,12 +15,13 @@ import type {
   RequestArguments,
   ResultOf,
 } from "../protocol/methods.ts";
-import { JsonRpcPeer, type PeerStats, type RequestOptions } from "../protocol/peer.ts";
+import { JsonRpcPeer } from "../protocol/peer.ts";
+import type { PeerStats, RequestOptions } from "../protocol/peer_options.ts";
 import type { MessageExtra, SendOptions } from "../protocol/transport.ts";
 import type { ConnectionState } from "./connection.ts";
 import { type ConnectionEvent, TypedEventTarget } from "./events.ts";
 import { openConversation, type Opening } from "./opening.ts";
-import type { MutableOptions, WebSocketClientOptions } from "./options.ts";
+import { checkTime, type MutableOptions, type WebSocketClientOptions } from "./options.ts";
 import type { ConnectionStats } from "./stats.ts";
 import {
   type ConnectOptions,
@@ -147,6 +148,8 @@ export class MCPWebSocketClient<
     options: MCPWebSocketClientOptions = {},
   ) {
     super();
+    checkTimeouts(options);
+    checkTime("probeTimeout", options.probeTimeout);
     this.#options = options;
     this.transport = new WebSocketClientTransport(endpoint, options);
     this.#peer = new JsonRpcPeer({
@@ -222,8 +225,9 @@ export class MCPWebSocketClient<
    * @throws {MCPError} If no revision is spoken by both.
    */
   async connect(options: ConnectOptions = {}): Promise<void> {
-    await this.transport.start(options);
+    // Before the first message can come in.
     this.#peer.reopen();
+    await this.transport.start(options);
     try {
       this.#opening = await openConversation(this.#peer, {
         identity: this.#identity,
@@ -367,6 +371,7 @@ export class MCPWebSocketClient<
    * @throws {RangeError} If an option is outside its range; then nothing changes.
    */
   updateOptions(patch: MCPWebSocketClientPatch): void {
+    checkTimeouts(patch);
     this.transport.updateOptions(patch);
     this.#peer.setTimeouts(patch.requestTimeout, patch.maxRequestTimeout);
   }
@@ -408,4 +413,9 @@ export class MCPWebSocketClient<
       },
     );
   }
+}
+
+function checkTimeouts(options: MCPWebSocketClientPatch): void {
+  checkTime("requestTimeout", options.requestTimeout);
+  checkTime("maxRequestTimeout", options.maxRequestTimeout);
 }

@@ -11,6 +11,7 @@ import {
 } from "../protocol/jsonrpc.ts";
 import {
   CANCELLED,
+  DISCOVER,
   type Era,
   INITIALIZE,
   INITIALIZED,
@@ -104,7 +105,7 @@ export class Conversation {
         request: message,
         retry: options?.retry,
       });
-      if (message.method === INITIALIZE) this.#initialize = message;
+      if (message.method === INITIALIZE) this.#noteInitialize(message);
       else if (this.era === undefined) this.#noteEra(message);
     } else if (message.method === INITIALIZED) this.#initialized = message;
     else if (message.method === CANCELLED) {
@@ -175,6 +176,14 @@ export class Conversation {
     const isSafe = retry ??
       isSafeToRepeat(request.method, request.params, this.#safeTools);
     return this.#options.resend?.(request, isSafe) ?? isSafe;
+  }
+
+  /** Who initializes waits for the probe no longer, although SDK v2 does not cancel it. */
+  #noteInitialize(initialize: JsonRpcRequest): void {
+    this.#initialize = initialize;
+    for (const [id, { request }] of this.#inFlight) {
+      if (request.method === DISCOVER) this.#inFlight.delete(id);
+    }
   }
 
   #noteEra(request: JsonRpcRequest): void {

@@ -14,44 +14,49 @@ export interface Credentials {
 /**
  * The credentials of the next dial; functions among the options are asked now.
  *
- * @throws {MCPError} If a function fails, or a value cannot be sent.
+ * @throws {MCPError} If a function fails, which may pass, or a value cannot be sent.
  */
 export async function gatherCredentials(
   options: Pick<ResolvedOptions, "headers" | "token" | "protocols">,
 ): Promise<Credentials> {
+  const given = await provide(options.headers);
+  const token = await provide(options.token);
+  const { protocols } = options;
+  if (token === undefined) return { headers: toHeaders(given), protocols };
+  if (!canSendHeaders()) {
+    return { headers: toHeaders(given), protocols: [...protocols, tokenSubprotocol(token)] };
+  }
+  return { headers: toHeaders({ authorization: `Bearer ${token}` }, given), protocols };
+}
+
+async function provide<T>(provided: Provided<T> | undefined): Promise<T | undefined> {
+  if (typeof provided !== "function") return provided;
   try {
-    const headers = new Headers(await provide(options.headers));
-    const token = await provide(options.token);
-    if (token === undefined) return { headers, protocols: options.protocols };
-    if (canSendHeaders()) {
-      if (!headers.has("authorization")) {
-        headers.set("authorization", `Bearer ${token}`);
-      }
-      return { headers, protocols: options.protocols };
-    }
-    return {
-      headers,
-      protocols: [...options.protocols, tokenSubprotocol(token)],
-    };
+    return await (provided as () => T | Promise<T>)();
   } catch (cause) {
     if (cause instanceof MCPError) throw cause;
-    // The cause of a malformed header quotes its value: a secret.
-    const isMalformed = cause instanceof TypeError &&
-      cause.message.includes("eader");
-    const why = isMalformed ? "a header or token is malformed" : "their provider failed";
-    const details = isMalformed ? {} : { cause };
-    throw new MCPError(
-      "authentication",
-      `Cannot gather credentials: ${why}`,
-      details,
-    );
+    throw new MCPError("authentication", "Cannot gather credentials: their provider failed", {
+      cause,
+      retryable: true,
+    });
   }
 }
 
-function provide<T>(
-  provided: Provided<T> | undefined,
-): T | undefined | Promise<T> {
-  return typeof provided === "function" ? (provided as () => T | Promise<T>)() : provided;
+/** All the headers; of two that have the same name, the last. */
+function toHeaders(...groups: (Record<string, string> | undefined)[]): Headers {
+  const headers = new Headers();
+  try {
+    for (const [name, value] of groups.flatMap((group) => Object.entries(group ?? {}))) {
+      headers.set(name, value);
+    }
+    return headers;
+  } catch {
+    // The runtime's error quotes the value: a secret.
+    throw new MCPError(
+      "authentication",
+      "Cannot gather credentials: a header or token is malformed",
+    );
+  }
 }
 
 function tokenSubprotocol(token: string): string {

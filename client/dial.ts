@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../protocol/clock.ts";
+import type { Clock } from "../protocol/clock.ts";
 import { statusVerdict, type Verdict } from "../protocol/close_codes.ts";
 import { MCPConnectionError, MCPTimeoutError } from "../protocol/errors.ts";
 import { errorText, Link, type LinkEvents } from "../protocol/link.ts";
@@ -21,6 +21,31 @@ export interface DialRequest extends SocketRequest {
 }
 
 /**
+ * Waits for what a dial needs, as long as the dial itself may take.
+ *
+ * @param needed What it needs.
+ * @param request The dial's bounds.
+ * @throws {MCPTimeoutError} If it does not come in time.
+ */
+export async function prepare<T>(
+  needed: Promise<T>,
+  request: Pick<DialRequest, "name" | "timeout" | "signal" | "clock">,
+): Promise<T> {
+  const { signal, timeout, clock } = request;
+  const { promise: givenUp, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  const timer = clock.after(timeout, () => reject(timeoutError(request)));
+  try {
+    return await Promise.race([givenUp, needed]);
+  } finally {
+    timer.clear();
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/**
  * Opens one WebSocket.
  *
  * @param request Where to, and what with.
@@ -32,10 +57,9 @@ export function dial(request: DialRequest): Promise<Link> {
   const { signal, timeout, clock, events } = request;
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
-    let timer: Timer | undefined;
     let socket: WebSocket;
     const settle = () => {
-      timer?.clear();
+      timer.clear();
       signal.removeEventListener("abort", onAbort);
     };
     const fail = (error: unknown) => {
@@ -49,7 +73,7 @@ export function dial(request: DialRequest): Promise<Link> {
     } catch (cause) {
       return reject(failure(request, "", cause));
     }
-    timer = clock.after(timeout, () => fail(timeoutError(request)));
+    const timer = clock.after(timeout, () => fail(timeoutError(request)));
     signal.addEventListener("abort", onAbort, { once: true });
     socket.onopen = () => {
       const fault = findSubprotocolFault(socket.protocol, request.protocols);
@@ -72,7 +96,7 @@ function hangUp(socket: WebSocket): void {
   if (socket.readyState <= WebSocket.OPEN) socket.close();
 }
 
-function timeoutError(request: DialRequest): MCPTimeoutError {
+function timeoutError(request: Pick<DialRequest, "name" | "timeout">): MCPTimeoutError {
   const text = `Cannot connect to "${request.name}": not open within ` +
     `${request.timeout} ms`;
   return new MCPTimeoutError(text, request.timeout, { retryable: true });

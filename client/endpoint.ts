@@ -32,12 +32,12 @@ export function parseEndpoint(endpoint: string | URL | WebSocket): Endpoint {
 }
 
 function findFault(url: URL): string | undefined {
-  const { protocol, username, password, hash } = url;
+  const { protocol, username, password, href } = url;
   if (protocol !== "ws:" && protocol !== "wss:") {
     return 'its scheme must be "ws:" or "wss:"';
   }
   if (username !== "" || password !== "") {
     return 'credentials belong into option "token"';
   }
-  return hash === "" ? undefined : "it has a fragment";
+  return href.includes("#") ? "it has a fragment" : undefined;
 }

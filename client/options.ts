@@ -320,16 +320,11 @@ function checkOptions(options: ResolvedOptions): void {
   checkInteger("outbox.maxMessages", outbox.maxMessages);
   checkInteger("outbox.maxBytes", outbox.maxBytes);
   checkRange("outbox.maxAge", outbox.maxAge, 1, MAX_TIME);
-  const malformed = options.protocols.find((entry) => !isSubprotocol(entry));
-  if (malformed !== undefined) {
-    throw new TypeError(
-      `Cannot offer subprotocol "${malformed}": it is no token`,
-    );
-  }
+  checkProtocols(options.protocols);
   if (reconnect !== false) {
     checkInteger("reconnect.attempts", reconnect.attempts);
-    checkRange("reconnect.minDelay", reconnect.minDelay, 0, reconnect.maxDelay);
     checkRange("reconnect.maxDelay", reconnect.maxDelay, 1, MAX_TIME);
+    checkRange("reconnect.minDelay", reconnect.minDelay, 0, reconnect.maxDelay);
     checkRange("reconnect.multiplier", reconnect.multiplier, 1, 1_000);
     checkRange("reconnect.minUptime", reconnect.minUptime, 0, MAX_TIME);
   }
@@ -338,6 +333,24 @@ function checkOptions(options: ResolvedOptions): void {
     checkRange("heartbeat.timeout", heartbeat.timeout, 1, MAX_TIME);
     checkInteger("heartbeat.maxMissed", heartbeat.maxMissed);
   }
+}
+
+function checkProtocols(protocols: readonly string[]): void {
+  for (const [index, entry] of protocols.entries()) {
+    const isToken = isSubprotocol(entry);
+    if (isToken && protocols.indexOf(entry) === index) continue;
+    const fault = isToken ? "it is offered twice" : "it is no token";
+    throw new TypeError(`Cannot offer subprotocol "${entry}": ${fault}`);
+  }
+}
+
+/**
+ * Checks an option that holds a time.
+ *
+ * @throws {RangeError} If it is given, and no timer can hold it.
+ */
+export function checkTime(name: string, value: number | undefined): void {
+  if (value !== undefined) checkRange(name, value, 1, MAX_TIME);
 }
 
 function checkInteger(name: string, value: number): void {

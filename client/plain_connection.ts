@@ -9,7 +9,7 @@ import type {
 import { type CloseInfo, Link, type LinkEvents } from "../protocol/link.ts";
 import { PlainReader } from "../protocol/plain.ts";
 import { gatherCredentials } from "./credentials.ts";
-import { dial } from "./dial.ts";
+import { dial, prepare } from "./dial.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { Liveness } from "./liveness.ts";
 import type { HeartbeatOptions, ResolvedOptions } from "./options.ts";
@@ -50,6 +50,8 @@ export class PlainConnection implements OpenConnection {
   #link: Link | undefined;
   #liveness: Liveness | undefined;
   #nextId = -1;
+  /** Set when this end has closed: what still comes in is nobody's any more. */
+  #isClosing = false;
 
   private constructor(options: ResolvedOptions, sink: ConnectionSink) {
     this.#options = options;
@@ -69,7 +71,7 @@ export class PlainConnection implements OpenConnection {
               retryable: false,
             }),
           );
-          this.#link?.close(code, reason);
+          this.#close(code, reason);
         },
       },
       "client",
@@ -103,19 +105,10 @@ export class PlainConnection implements OpenConnection {
       return connection;
     }
     const { connectTimeout: timeout, httpClient } = options;
-    const credentials = await gatherCredentials(options);
     const { url, name } = endpoint;
-    const request = {
-      url,
-      name,
-      signal,
-      timeout,
-      httpClient,
-      clock,
-      events,
-      ...credentials,
-    };
-    connection.#link = await dial(request);
+    const bounds = { name, timeout, signal, clock };
+    const credentials = await prepare(gatherCredentials(options), bounds);
+    connection.#link = await dial({ ...bounds, ...credentials, url, httpClient, events });
     return connection;
   }
 
@@ -188,9 +181,7 @@ export class PlainConnection implements OpenConnection {
     const ping = () => {
       const question = probe();
       // Any frame is life: what the answer says does not matter.
-      if (question !== undefined) {
-        this.#post(question.method, question.params, () => {});
-      }
+      if (question !== undefined) this.#post(question.method, question.params);
       return question !== undefined;
     };
     const dead = () => {
@@ -204,7 +195,7 @@ export class PlainConnection implements OpenConnection {
   /** Ends the connection in good order, within a second. */
   async close(): Promise<void> {
     this.#liveness?.stop();
-    this.#link?.close(CLOSE_CODES.DONE, "");
+    this.#close(CLOSE_CODES.DONE, "");
     await this.#lost.promise;
   }
 
@@ -215,13 +206,18 @@ export class PlainConnection implements OpenConnection {
     this.#lost.resolve(lossOf({ code: CLOSE_CODES.DONE, reason: "" }));
   }
 
+  #close(code: number, reason: string): void {
+    this.#isClosing = true;
+    this.#link?.close(code, reason);
+  }
+
   #post(
     method: string,
     params: JsonRpcParams | undefined,
-    answer: Answer,
+    answer?: Answer,
   ): number {
     const id = this.#nextId--;
-    this.#private.set(id, answer);
+    if (answer !== undefined) this.#private.set(id, answer);
     const request: JsonRpcRequest = { jsonrpc: "2.0", id, method };
     if (params !== undefined) request.params = params;
     this.#link?.send(JSON.stringify(request));
@@ -229,6 +225,7 @@ export class PlainConnection implements OpenConnection {
   }
 
   #frame(data: unknown): void {
+    if (this.#isClosing) return;
     this.#liveness?.seen();
     if (typeof data === "string") this.#sink.frame(data.length);
     this.#reader.read(data);

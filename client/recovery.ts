@@ -1,6 +1,11 @@
 import type { LossCause, Verdict } from "../protocol/close_codes.ts";
 import { closeVerdict } from "../protocol/close_codes.ts";
-import { type ErrorKind, MCPConnectionError, MCPTimeoutError } from "../protocol/errors.ts";
+import {
+  type ErrorKind,
+  MCPConnectionError,
+  MCPError,
+  MCPTimeoutError,
+} from "../protocol/errors.ts";
 import type { CloseInfo } from "../protocol/link.ts";
 import type { ReconnectOptions } from "./options.ts";
 
@@ -64,7 +69,10 @@ function spread(loss: Loss, policy: ReconnectOptions, random: number): number {
 
 /** How long to wait, in milliseconds, on top of `retry()`'s delay after a dial that failed. */
 export function extraPause(error: unknown): number {
-  return error instanceof MCPConnectionError && error.verdict?.pace === "later" ? LATER_PAUSE : 0;
+  const verdict: Partial<Loss> | undefined = error instanceof MCPConnectionError
+    ? error.verdict
+    : undefined;
+  return Math.max(verdict?.retryAfter ?? 0, verdict?.pace === "later" ? LATER_PAUSE : 0);
 }
 
 /**
@@ -75,7 +83,9 @@ export function extraPause(error: unknown): number {
  */
 export function isRetriable(error: unknown, mayRefresh: boolean): boolean {
   if (error instanceof MCPTimeoutError) return true;
-  if (!(error instanceof MCPConnectionError)) return false;
+  if (!(error instanceof MCPConnectionError)) {
+    return error instanceof MCPError && error.retryable;
+  }
   const pace = error.verdict?.pace ?? "backoff";
   return pace === "refresh" ? mayRefresh : pace !== "never";
 }
@@ -99,7 +109,8 @@ export function kindOf(verdict: Verdict): ErrorKind {
 
 /** The error that a loss stands for. */
 export function lossError(loss: Loss): MCPConnectionError {
-  const words = loss.reason === "" ? "" : `, "${loss.reason}"`;
+  // The peer's words, made fit for a log.
+  const words = loss.reason === "" ? "" : `, ${JSON.stringify(loss.reason)}`;
   return new MCPConnectionError(
     `Connection lost: ${loss.cause} (code ${loss.code}${words})`,
     {

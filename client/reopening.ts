@@ -2,6 +2,7 @@ import { MCPConnectionError, toError } from "../protocol/errors.ts";
 import { findReopenFault, INITIALIZE } from "../protocol/mcp.ts";
 import type { Conversation } from "./conversation.ts";
 import { type PlainConnection, resultOf } from "./plain_connection.ts";
+import { lossError } from "./recovery.ts";
 
 /**
  * Tells a new connection what the lost one was told, so that the application
@@ -10,7 +11,7 @@ import { type PlainConnection, resultOf } from "./plain_connection.ts";
  * @param connection The new connection.
  * @param conversation What was said.
  * @param report Told of what could not be restored.
- * @throws {MCPConnectionError} If the server is no longer the one that was lost.
+ * @throws {MCPConnectionError} If the server is no longer the one that was lost, or is lost, too.
  * @throws {MCPTimeoutError} If it does not answer.
  */
 export async function reopen(
@@ -30,6 +31,7 @@ export async function reopen(
     else connection.send(JSON.stringify({ jsonrpc: "2.0", method, params }));
   }
   for (const outcome of await Promise.allSettled(asked)) {
+    if (!connection.isOpen) throw lossError(await connection.lost);
     if (outcome.status === "rejected") report(toError(outcome.reason));
   }
 }

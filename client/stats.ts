@@ -36,6 +36,8 @@ export class Counters {
   messagesReceived = 0;
   /** Connections that were lost. */
   losses = 0;
+  /** Connections that were opened again after a loss. */
+  reconnects = 0;
   #successes = 0;
   #failures = 0;
   #connectTime = 0;
@@ -65,7 +67,7 @@ export class Counters {
       failures: this.#failures,
       averageConnectTime: successes === 0 ? undefined : this.#connectTime / successes,
       losses: this.losses,
-      reconnects: Math.max(successes - 1, 0),
+      reconnects: this.reconnects,
       messagesSent: this.messagesSent,
       messagesReceived: this.messagesReceived,
       ...present,

@@ -42,6 +42,14 @@ export interface SupervisorOptions {
   readonly clock: Clock;
 }
 
+/** What happens between a start and the end that belongs to it. */
+interface Run {
+  isOver: boolean;
+}
+
+/** Dials once; the signal gives up. */
+type Open = (signal: AbortSignal) => Promise<OpenConnection>;
+
 /**
  * Keeps a connection: dials, watches, and dials again with backoff until it is
  * closed or gives up.
@@ -49,11 +57,12 @@ export interface SupervisorOptions {
 export class Supervisor {
   readonly #options: SupervisorOptions;
   #state: ConnectionState;
+  /** The present run; what still unwinds from an earlier one touches nothing. */
+  #run: Run = { isOver: true };
   /** Aborted to cut the dials and pauses of a round short. */
   #round = new AbortController();
-  #isRunning = false;
   #isNetworkDown = false;
-  /** How often in a row the peer asked for a fresh credential. */
+  /** How often the peer asked for a fresh credential since a connection was last stable. */
   #refusals = 0;
   #unwatch: () => void = () => {};
 
@@ -76,24 +85,22 @@ export class Supervisor {
    * @throws {MCPConnectionError} If the connection cannot be opened.
    */
   async start(signal?: AbortSignal): Promise<void> {
-    if (this.#isRunning) {
+    if (!this.#run.isOver) {
       throw new TypeError("Cannot start transport: it has been started");
     }
     signal?.throwIfAborted();
-    this.#isRunning = true;
-    this.#isNetworkDown = isOffline();
+    const run = this.#run = { isOver: false };
+    this.#isNetworkDown = false;
     this.#refusals = 0;
-    this.#round = new AbortController();
-    const { signal: round } = this.#round;
-    const abort = () => this.#round.abort(signal?.reason);
+    const abort = () => this.#fail(run, signal?.reason);
     signal?.addEventListener("abort", abort, { once: true });
     try {
-      const connection = await this.#openFirst(round);
-      this.#unwatch = watchNetwork(() => this.reconnect(), () => this.#pause());
-      this.#keep(connection);
+      const connection = await this.#openFirst(run);
+      if (run.isOver) throw closedError();
+      this.#watch();
+      this.#keep(run, connection);
     } catch (thrown) {
-      const error = this.#isRunning ? endError(thrown) : closedError();
-      this.#finish({ type: "failed", error }, error);
+      const error = run.isOver ? closedError() : this.#fail(run, thrown);
       throw signal?.aborted ? signal.reason : error;
     } finally {
       signal?.removeEventListener("abort", abort);
@@ -111,61 +118,72 @@ export class Supervisor {
 
   /** Ends it. The connection itself is its opener's to close. */
   close(): void {
-    this.#finish({ type: "close" }, closedError());
+    this.#finish(this.#run, { type: "close" }, closedError());
   }
 
-  async #openFirst(signal: AbortSignal): Promise<OpenConnection> {
+  async #openFirst(run: Run): Promise<OpenConnection> {
+    const open: Open = (signal) => this.#open(run, signal);
     const policy = this.#options.policy();
-    if (policy === false || !policy.initial) return await this.#open(signal);
-    return await this.#openWithBackoff(
-      policy,
-      0,
-      signal,
-      () => this.#open(signal),
-    );
+    if (policy !== false && policy.initial) {
+      this.#watch();
+      return await this.#openInRounds(run, policy, 0, open);
+    }
+    this.#round = new AbortController();
+    return await open(this.#round.signal);
   }
 
   /** Waits for losses and repairs them, as long as that makes sense. Never rejects. */
-  async #keep(first: OpenConnection): Promise<void> {
+  async #keep(run: Run, first: OpenConnection): Promise<void> {
     let connection = first;
     try {
       for (;;) {
         const loss = await connection.lost;
-        if (!this.#isRunning) return;
+        if (run.isOver) return;
         const policy = this.#lose(loss, true);
-        connection = await this.#reopen(loss, policy);
+        const pause = firstPause(loss, policy, Math.random());
+        const open: Open = (signal) => this.#openToStay(run, policy, signal);
+        this.#isNetworkDown ||= isOffline();
+        connection = await this.#openInRounds(run, policy, pause, open);
       }
     } catch (thrown) {
-      const error = endError(thrown);
-      this.#finish({ type: "failed", error }, error);
+      this.#fail(run, thrown);
     }
   }
 
   /** Notes a loss. Returns the policy to repair it by, throws if it is final. */
   #lose(loss: Loss, wasStable: boolean): ReconnectOptions {
-    if (loss.pace === "refresh") this.#refusals++;
     const policy = this.#options.policy();
+    const uptime = this.#options.clock.now() - this.#state.since;
+    if (policy !== false && uptime >= policy.minUptime) this.#refusals = 0;
+    if (loss.pace === "refresh") this.#refusals++;
     const error = lossError(loss);
-    const willRetry = policy !== false && isRetriable(error, this.#mayRefresh);
+    const willRetry = this.#mayRetry(error);
     this.#options.onLoss(loss, willRetry);
-    if (!willRetry) throw error;
+    if (policy === false || !willRetry) throw error;
     this.#apply({ type: "lost", cause: loss.cause, wasStable });
     return policy;
   }
 
   /** Rounds of dials: one starts afresh when somebody or the network asks for it. */
-  async #reopen(loss: Loss, policy: ReconnectOptions): Promise<OpenConnection> {
-    let pause = firstPause(loss, policy, Math.random());
-    this.#isNetworkDown ||= isOffline();
+  async #openInRounds(
+    run: Run,
+    policy: ReconnectOptions,
+    firstPause: number,
+    open: Open,
+  ): Promise<OpenConnection> {
+    let pause = firstPause;
     for (;;) {
       this.#round = new AbortController();
       const { signal } = this.#round;
       try {
-        if (this.#isNetworkDown) return await this.#probe(policy, signal);
-        const open = () => this.#openToStay(policy, signal);
+        while (this.#isNetworkDown) {
+          const connection = await this.#probe(policy, signal, open);
+          if (connection !== undefined) return connection;
+          pause = 0;
+        }
         return await this.#openWithBackoff(policy, pause, signal, open);
       } catch (thrown) {
-        if (!signal.aborted || !this.#isRunning) throw thrown;
+        if (run.isOver || !signal.aborted) throw thrown;
         pause = 0;
       }
     }
@@ -175,16 +193,16 @@ export class Supervisor {
     policy: ReconnectOptions,
     firstPause: number,
     signal: AbortSignal,
-    open: () => Promise<OpenConnection>,
+    open: Open,
   ): Promise<OpenConnection> {
     let pause = firstPause;
     return await retry(async () => {
       await delay(pause, { signal });
       try {
-        return await open();
+        return await open(signal);
       } catch (error) {
         pause = extraPause(error);
-        if (!signal.aborted) this.#apply(lostInput(error));
+        if (!signal.aborted && this.#mayRetry(error)) this.#apply(lostInput(error));
         throw error;
       }
     }, {
@@ -192,7 +210,7 @@ export class Supervisor {
       minTimeout: policy.minDelay,
       maxTimeout: policy.maxDelay,
       multiplier: policy.multiplier,
-      isRetriable: (error) => !signal.aborted && isRetriable(error, this.#mayRefresh),
+      isRetriable: (error) => !signal.aborted && this.#mayRetry(error),
       signal,
     });
   }
@@ -201,56 +219,60 @@ export class Supervisor {
   async #probe(
     policy: ReconnectOptions,
     signal: AbortSignal,
-  ): Promise<OpenConnection> {
-    for (;;) {
-      this.#apply({ type: "offline" });
-      await delay(policy.maxDelay, { signal });
-      try {
-        return await this.#open(signal);
-      } catch (error) {
-        if (signal.aborted || !isRetriable(error, this.#mayRefresh)) {
-          throw error;
-        }
-      }
+    open: Open,
+  ): Promise<OpenConnection | undefined> {
+    this.#apply({ type: "offline" });
+    await delay(policy.maxDelay, { signal });
+    try {
+      return await open(signal);
+    } catch (error) {
+      if (signal.aborted || !this.#mayRetry(error)) throw error;
+      // The network may have come back meanwhile.
+      if (!this.#isNetworkDown) this.#apply(lostInput(error));
+      return undefined;
     }
   }
 
   /** Opens a connection; one that dies young counts as a dial that failed. */
   async #openToStay(
+    run: Run,
     policy: ReconnectOptions,
     signal: AbortSignal,
   ): Promise<OpenConnection> {
-    const connection = await this.#open(signal);
+    const connection = await this.#open(run, signal);
     const timer = new AbortController();
     const grown = delay(policy.minUptime, { signal: timer.signal }).catch(
       () => {},
     );
     const loss = await Promise.race([connection.lost, grown]);
     timer.abort();
-    if (loss === undefined || !this.#isRunning) return connection;
+    if (loss === undefined || run.isOver) return connection;
     this.#lose(loss, false);
     throw lossError(loss);
   }
 
-  async #open(signal: AbortSignal): Promise<OpenConnection> {
+  async #open(run: Run, signal: AbortSignal): Promise<OpenConnection> {
     this.#apply({ type: "dial" });
     try {
       const connection = await this.#options.open(signal);
-      this.#refusals = 0;
+      if (run.isOver) throw closedError();
+      this.#isNetworkDown = false;
       this.#apply({ type: "opened" });
       return connection;
     } catch (error) {
-      if (
-        error instanceof MCPConnectionError && error.verdict?.pace === "refresh"
-      ) {
-        this.#refusals++;
-      }
+      const isRefusal = error instanceof MCPConnectionError && error.verdict?.pace === "refresh";
+      if (isRefusal && !run.isOver) this.#refusals++;
       throw error;
     }
   }
 
-  get #mayRefresh(): boolean {
-    return this.#refusals <= 1;
+  #mayRetry(error: unknown): boolean {
+    return this.#options.policy() !== false && isRetriable(error, this.#refusals <= 1);
+  }
+
+  #watch(): void {
+    this.#unwatch();
+    this.#unwatch = watchNetwork(() => this.reconnect(), () => this.#pause());
   }
 
   #pause(): void {
@@ -269,9 +291,16 @@ export class Supervisor {
     this.#options.onState(next, previous);
   }
 
-  #finish(input: ConnectionInput, reason: Error): void {
-    if (!this.#isRunning) return;
-    this.#isRunning = false;
+  /** Ends the run with what went wrong. Returns it as an error. */
+  #fail(run: Run, thrown: unknown): Error {
+    const error = endError(thrown);
+    this.#finish(run, { type: "failed", error }, error);
+    return error;
+  }
+
+  #finish(run: Run, input: ConnectionInput, reason: Error): void {
+    if (run.isOver) return;
+    run.isOver = true;
     this.#unwatch();
     this.#round.abort(reason);
     this.#apply(input);

@@ -47,23 +47,37 @@ export class Telemetry {
   loss(loss: Loss, willRetry: boolean): void {
     this.#counters.losses++;
     const then = willRetry ? "reconnecting" : "not reconnecting";
-    this.#options.logger?.warn(`${this.#options.name}: ${lossError(loss).message}; ${then}`);
+    this.#log("warn", `${lossError(loss).message}; ${then}`);
+  }
+
+  /** Notes that a connection that had been lost is usable again. */
+  recovery(): void {
+    this.#counters.reconnects++;
   }
 
   /** Notes a change of state. */
   change(state: ConnectionState, previous: ConnectionState): void {
     const change = `${previous.status} -> ${state.status}`;
-    this.#options.logger?.info(`${this.#options.name}: ${change} (attempt ${state.attempt})`);
+    this.#log("info", `${change} (attempt ${state.attempt})`);
   }
 
   /** Notes an error. */
   error(error: Error, context: string): void {
-    this.#options.logger?.error(`${this.#options.name}: ${context}: ${error.message}`);
+    this.#log("error", `${context}: ${error.message}`);
   }
 
   /** The numbers as they are now. */
   snapshot(present: Parameters<Counters["snapshot"]>[0]): ConnectionStats {
     return this.#counters.snapshot(present);
+  }
+
+  #log(level: keyof Logger, text: string): void {
+    const { logger, name } = this.#options;
+    try {
+      logger?.[level](`${name}: ${text}`);
+    } catch {
+      // A logger that fails must not end what it logs.
+    }
   }
 
   #guard(run: () => void, context: string): void {

@@ -87,7 +87,10 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
   #exchange: Exchange;
   /** Set while the application's messages may go out. */
   #connection: PlainConnection | undefined;
+  /** Whether a connection has been lost since the start. */
   #wasLost = false;
+  /** Requests that the present connection was told again. */
+  #repeated = 0;
   #isPumping = false;
   #ended: Promise<void> = Promise.resolve();
 
@@ -276,10 +279,8 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     }
     const repeated = [...this.#exchange.conversation.repeated()];
     for (const request of repeated) connection.send(JSON.stringify(request));
+    this.#repeated = repeated.length;
     this.#pump();
-    if (!this.#wasLost) return;
-    this.#wasLost = false;
-    this.emit("recovered", { attempt: this.state.attempt, repeated: repeated.length });
   }
 
   /** Sends what waits, as far as there is room; the rest follows when there is. */
@@ -349,6 +350,9 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
   #changed(state: ConnectionState, previous: ConnectionState): void {
     this.#telemetry.change(state, previous);
     this.emit("statechange", { state, previous });
+    if (state.status !== "connected" || !this.#wasLost) return;
+    this.#telemetry.recovery();
+    this.emit("recovered", { attempt: state.attempt, repeated: this.#repeated });
   }
 
   #report(error: Error, context: string): void {
