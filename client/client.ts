@@ -1,4 +1,4 @@
-import { toError } from "../protocol/errors.ts";
+import { MCPConnectionError } from "../protocol/errors.ts";
 import type { JsonRpcMessage, JsonRpcNotification, JsonRpcParams } from "../protocol/jsonrpc.ts";
 import type { RequestContext } from "../protocol/inbound.ts";
 import { type Era, PING, stampRequest } from "../protocol/mcp.ts";
@@ -400,9 +400,7 @@ export class MCPWebSocketClient<
   #closed(): void {
     this.#opening = undefined;
     const { state } = this.transport;
-    this.#peer.close(
-      state.status === "failed" ? toError(state.error) : undefined,
-    );
+    this.#peer.close(state.status === "failed" ? state.error : disconnectedError());
   }
 
   #forward<Type extends keyof TransportEvents>(type: Type): void {
@@ -413,6 +411,11 @@ export class MCPWebSocketClient<
       },
     );
   }
+}
+
+function disconnectedError(): MCPConnectionError {
+  const text = "The client was disconnected before the answer";
+  return new MCPConnectionError(text, { outcome: "unknown", retryable: false });
 }
 
 function checkTimeouts(options: MCPWebSocketClientPatch): void {

@@ -17,6 +17,7 @@ import {
   INITIALIZED,
   isSafeToRepeat,
   LIST_TOOLS,
+  LISTEN,
   listToolSafety,
   requestVersion,
   SET_LEVEL,
@@ -36,6 +37,8 @@ export interface ConversationOptions {
 interface InFlight {
   readonly request: JsonRpcRequest;
   readonly retry: boolean | undefined;
+  /** How many connections were lost while it was in flight. */
+  losses: number;
 }
 
 /** A request that is settled here because its connection was lost. */
@@ -55,6 +58,9 @@ export interface Repeated {
   /** Whether it expects an answer. */
   readonly isRequest: boolean;
 }
+
+/** Connections that a request may outlive: it may be what they are lost by. */
+const MAX_LOSSES = 3;
 
 /** Tools and subscriptions that are remembered. */
 const MAX_REMEMBERED = 10_000;
@@ -101,16 +107,18 @@ export class Conversation {
     options?: SendOptions,
   ): void {
     if ("id" in message && message.id !== undefined) {
-      this.#inFlight.set(message.id, {
-        request: message,
-        retry: options?.retry,
-      });
+      this.#inFlight.set(message.id, { request: message, retry: options?.retry, losses: 0 });
       if (message.method === INITIALIZE) this.#noteInitialize(message);
       else if (this.era === undefined) this.#noteEra(message);
     } else if (message.method === INITIALIZED) this.#initialized = message;
     else if (message.method === CANCELLED) {
-      this.#forget(message.params?.requestId);
+      this.forget(message.params?.requestId);
     }
+  }
+
+  /** Forgets a request that nobody waits for any more. Returns whether it was in flight. */
+  forget(id: unknown): boolean {
+    return this.#inFlight.delete(id as RequestId);
   }
 
   /** Notes an answer that came in. */
@@ -172,7 +180,10 @@ export class Conversation {
     for (const { request } of this.#inFlight.values()) yield request;
   }
 
-  #mayRepeat({ request, retry }: InFlight): boolean {
+  #mayRepeat(entry: InFlight): boolean {
+    const { request, retry } = entry;
+    // A subscription stays in flight for good, and is too small to harm.
+    if (++entry.losses > MAX_LOSSES && request.method !== LISTEN) return false;
     const isSafe = retry ??
       isSafeToRepeat(request.method, request.params, this.#safeTools);
     return this.#options.resend?.(request, isSafe) ?? isSafe;
@@ -192,10 +203,6 @@ export class Conversation {
     if (isObject(meta)) {
       this.#modernMeta = { ...meta, progressToken: undefined };
     }
-  }
-
-  #forget(id: unknown): void {
-    this.#inFlight.delete(id as RequestId);
   }
 
   #learn(request: JsonRpcRequest, result: JsonRpcParams): void {

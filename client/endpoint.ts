@@ -1,9 +1,14 @@
+import { CLOSE_CODES } from "../protocol/close_codes.ts";
+import { HeldFrames } from "../protocol/held_frames.ts";
+
 /** What a transport speaks to. */
 export interface Endpoint {
   /** Where to dial; empty where the socket is given. */
   readonly url: string;
   /** A socket that the other side dialled. */
   readonly socket: WebSocket | undefined;
+  /** What that socket said before it was listened to. */
+  readonly held: HeldFrames | undefined;
   /** What it is called in logs and errors: without credentials and query. */
   readonly name: string;
 }
@@ -16,7 +21,12 @@ export interface Endpoint {
  */
 export function parseEndpoint(endpoint: string | URL | WebSocket): Endpoint {
   if (typeof endpoint === "object" && "readyState" in endpoint) {
-    return { url: "", socket: endpoint, name: "adopted socket" };
+    return {
+      url: "",
+      socket: endpoint,
+      held: holdFrames(endpoint),
+      name: "adopted socket",
+    };
   }
   const text = String(endpoint);
   if (!URL.canParse(text)) {
@@ -28,7 +38,7 @@ export function parseEndpoint(endpoint: string | URL | WebSocket): Endpoint {
   if (fault !== undefined) {
     throw new TypeError(`Cannot use URL "${name}": ${fault}`);
   }
-  return { url: url.href, socket: undefined, name };
+  return { url: url.href, socket: undefined, held: undefined, name };
 }
 
 function findFault(url: URL): string | undefined {
@@ -40,4 +50,18 @@ function findFault(url: URL): string | undefined {
     return 'credentials belong into option "token"';
   }
   return href.includes("#") ? "it has a fragment" : undefined;
+}
+
+/** The room for frames of a socket that is not listened to yet, in UTF-16 units. */
+const MAX_HELD_UNITS = 64 * 1024 * 1024;
+
+/** Keeps what a socket says until a link takes its handlers over. */
+function holdFrames(socket: WebSocket): HeldFrames {
+  const held = new HeldFrames(MAX_HELD_UNITS);
+  socket.onmessage = ({ data }) => {
+    if (held.hold(data)) return;
+    socket.onmessage = null;
+    socket.close(CLOSE_CODES.CLIENT_PROTOCOL_ERROR, "Too many messages before the start");
+  };
+  return held;
 }

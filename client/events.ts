@@ -1,4 +1,4 @@
-import { toError } from "../protocol/errors.ts";
+import { guard } from "../protocol/guard.ts";
 
 /** An event with its details and the time it happened. */
 export class ConnectionEvent<Detail> extends Event {
@@ -123,20 +123,14 @@ export class TypedEventTarget<Events extends BaseEvents> extends EventTarget {
     listener: ConnectionListenerOrObject<Detail>,
     event: ConnectionEvent<Detail>,
   ): void {
-    const failed = (thrown: unknown) => {
-      // A failing listener of errors has nobody left to tell.
-      if (type === "error") return;
-      const detail: ErrorDetail = {
-        error: toError(thrown),
-        context: `listener of "${type}"`,
-      };
-      this.emit("error", detail as Events["error"]);
-    };
-    try {
-      const hear = typeof listener === "function" ? listener : listener.handleEvent.bind(listener);
-      Promise.resolve(hear(event)).catch(failed);
-    } catch (thrown) {
-      failed(thrown);
-    }
+    guard(
+      () => typeof listener === "function" ? listener(event) : listener.handleEvent(event),
+      (error) => {
+        // A failing listener of errors has nobody left to tell.
+        if (type === "error") return;
+        const detail: ErrorDetail = { error, context: `listener of "${type}"` };
+        this.emit("error", detail as Events["error"]);
+      },
+    );
   }
 }

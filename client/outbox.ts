@@ -14,6 +14,9 @@ export interface Waiting {
   readonly options: SendOptions | undefined;
 }
 
+/** The room in an {@linkcode Outbox}. */
+export type OutboxBounds = Pick<OutboxOptions, "maxMessages" | "maxBytes">;
+
 interface Entry extends Waiting {
   readonly bytes: number;
   readonly expiresAt: number;
@@ -58,6 +61,7 @@ export class Outbox {
    * @param message The message.
    * @param text Its text.
    * @param options How to send it; its signal takes the message out again.
+   * @param bounds The room there is for this message.
    * @returns Resolves when it was sent.
    * @throws {MCPCapacityError} If there is no room.
    * @throws {MCPTimeoutError} If it waits for too long.
@@ -66,10 +70,11 @@ export class Outbox {
     message: JsonRpcMessage,
     text: string,
     options?: SendOptions,
+    bounds: OutboxBounds = this.#options,
   ): Promise<void> {
     const signal = options?.signal;
     const bytes = byteLength(text);
-    const refusal = signal?.aborted ? signal.reason : this.#findRefusal(bytes);
+    const refusal = signal?.aborted ? signal.reason : this.#findRefusal(bytes, bounds);
     if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
       const expiresAt = this.#clock.now() + this.#options.maxAge;
@@ -140,16 +145,16 @@ export class Outbox {
     }
   }
 
-  #findRefusal(bytes: number): MCPCapacityError | undefined {
-    const { maxMessages, maxBytes } = this.#options;
+  #findRefusal(bytes: number, bounds: OutboxBounds): MCPCapacityError | undefined {
+    const { maxMessages, maxBytes } = bounds;
     if (this.#entries.size >= maxMessages) {
-      const text = `Cannot queue message as ${maxMessages} wait for a connection already`;
+      const text = `Cannot queue message as ${maxMessages} wait already`;
       return new MCPCapacityError(text, maxMessages);
     }
     // A message of any size is admitted alone: it was held to a bound of its own.
     if (this.#bytes + bytes <= maxBytes || this.#entries.size === 0) return undefined;
-    const text = `Cannot queue message of ${bytes} bytes as at most ${maxBytes} may wait ` +
-      `for a connection: ${this.#bytes} do`;
+    const text = `Cannot queue message of ${bytes} bytes as at most ${maxBytes} may wait: ` +
+      `${this.#bytes} do already`;
     return new MCPCapacityError(text, maxBytes);
   }
 

@@ -102,6 +102,7 @@ export class PlainConnection implements OpenConnection {
     };
     if (endpoint.socket !== undefined) {
       connection.#link = Link.adopt(endpoint.socket, events, clock);
+      for (const data of endpoint.held?.release() ?? []) connection.#frame(data);
       return connection;
     }
     const { connectTimeout: timeout, httpClient } = options;

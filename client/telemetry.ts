@@ -1,4 +1,4 @@
-import { toError } from "../protocol/errors.ts";
+import { guard } from "../protocol/guard.ts";
 import type { Logger } from "../protocol/transport.ts";
 import type { ConnectionState } from "./connection.ts";
 import type { PerformanceHooks } from "./options.ts";
@@ -71,20 +71,13 @@ export class Telemetry {
     return this.#counters.snapshot(present);
   }
 
+  /** A logger that fails must not end what it logs. */
   #log(level: keyof Logger, text: string): void {
     const { logger, name } = this.#options;
-    try {
-      logger?.[level](`${name}: ${text}`);
-    } catch {
-      // A logger that fails must not end what it logs.
-    }
+    guard(() => logger?.[level](`${name}: ${text}`), () => {});
   }
 
   #guard(run: () => void, context: string): void {
-    try {
-      run();
-    } catch (thrown) {
-      this.#options.report(toError(thrown), context);
-    }
+    guard(run, (error) => this.#options.report(error, context));
   }
 }

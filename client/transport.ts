@@ -1,4 +1,5 @@
 import { MCPConnectionError, toError } from "../protocol/errors.ts";
+import { guard, isPromiseLike } from "../protocol/guard.ts";
 import { type JsonRpcMessage, serializeMessage } from "../protocol/jsonrpc.ts";
 import { CANCELLED } from "../protocol/mcp.ts";
 import type { MessageExtra, SendOptions, Transport } from "../protocol/transport.ts";
@@ -13,13 +14,16 @@ import {
   resolveOptions,
   type WebSocketClientOptions,
 } from "./options.ts";
-import { Outbox } from "./outbox.ts";
+import { Outbox, type OutboxBounds } from "./outbox.ts";
 import { PlainConnection } from "./plain_connection.ts";
 import type { Loss } from "./recovery.ts";
 import { reopen } from "./reopening.ts";
 import type { ConnectionStats } from "./stats.ts";
 import { type OpenConnection, Supervisor } from "./supervisor.ts";
 import { Telemetry } from "./telemetry.ts";
+
+/** What may wait for room in a connection, in bytes of UTF-8. */
+const MAX_CONGESTION = 64 * 1024 * 1024;
 
 /** The events of {@linkcode WebSocketClientTransport}. */
 export interface TransportEvents extends BaseEvents {
@@ -92,6 +96,10 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
   /** Requests that the present connection was told again. */
   #repeated = 0;
   #isPumping = false;
+  /** What may wait for room in a connection: what is in flight already, more or less. */
+  readonly #congestion: OutboxBounds;
+  /** The last error that was reported. */
+  #reported: Error | undefined;
   #ended: Promise<void> = Promise.resolve();
 
   /**
@@ -113,6 +121,7 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     this.#options = resolveOptions(options);
     const { clock, outbox } = this.#options;
     this.#outbox = new Outbox(outbox, clock);
+    this.#congestion = { maxMessages: this.#options.maxInFlight, maxBytes: MAX_CONGESTION };
     this.#exchange = new Exchange(this.#options);
     this.#telemetry = new Telemetry({
       ...this.#options,
@@ -180,9 +189,8 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
       const outcome = "not-sent";
       throw new MCPConnectionError(`Cannot send message: the transport is ${status}`, { outcome });
     }
-    const cancelled = cancelledId(message);
-    if (cancelled !== undefined && this.#outbox.withdraw(cancelled)) return;
-    const sent = this.#outbox.add(message, text, options);
+    if (this.#withdraw(message)) return;
+    const sent = this.#outbox.add(message, text, options, connection && this.#congestion);
     this.#pump();
     return sent;
   }
@@ -283,6 +291,14 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     this.#pump();
   }
 
+  /** Whether the message cancels a request that has not left, or died with its connection. */
+  #withdraw(message: JsonRpcMessage): boolean {
+    if (!("method" in message) || message.method !== CANCELLED) return false;
+    const id = message.params?.requestId;
+    if (this.#outbox.withdraw(id)) return true;
+    return this.#connection === undefined && this.#exchange.conversation.forget(id);
+  }
+
   /** Sends what waits, as far as there is room; the rest follows when there is. */
   #pump(): void {
     const connection = this.#connection;
@@ -312,12 +328,16 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
   }
 
   #deliver(message: JsonRpcMessage, extra?: MessageExtra): void {
+    const failed = this.#onmessageFailed;
     try {
-      this.onmessage?.(message, extra);
+      const outcome: unknown = this.onmessage?.(message, extra);
+      if (isPromiseLike(outcome)) outcome.then(undefined, failed);
     } catch (thrown) {
-      this.#report(toError(thrown), "onmessage");
+      failed(thrown);
     }
   }
+
+  readonly #onmessageFailed = (thrown: unknown): void => this.#report(toError(thrown), "onmessage");
 
   #lose(loss: Loss, willRetry: boolean): void {
     this.#connection?.drop();
@@ -336,15 +356,14 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
   #end(reason: Error): void {
     this.#ended = this.#connection?.close() ?? Promise.resolve();
     this.#connection = undefined;
-    if (this.state.status === "failed") this.#tell(this.#exchange.lose(false));
+    if (this.state.status === "failed") {
+      if (reason !== this.#reported) this.#report(reason, "connection");
+      this.#tell(this.#exchange.lose(false));
+    }
     this.#outbox.clear(reason);
     this.#exchange = new Exchange(this.#options);
     this.#wasLost = false;
-    try {
-      this.onclose?.();
-    } catch (thrown) {
-      this.#report(toError(thrown), "onclose");
-    }
+    guard(() => this.onclose?.(), (error) => this.#report(error, "onclose"));
   }
 
   #changed(state: ConnectionState, previous: ConnectionState): void {
@@ -356,18 +375,10 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
   }
 
   #report(error: Error, context: string): void {
+    this.#reported = error;
     this.#telemetry.error(error, context);
     this.emit("error", { error, context });
-    try {
-      this.onerror?.(error);
-    } catch {
-      // Whoever listens to errors has nobody left to tell.
-    }
+    // Whoever fails at listening to errors has nobody left to tell.
+    guard(() => this.onerror?.(error), () => {});
   }
-}
-
-/** The id of the request that the message cancels. */
-function cancelledId(message: JsonRpcMessage): unknown {
-  if (!("method" in message) || message.method !== CANCELLED) return undefined;
-  return message.params?.requestId;
 }

@@ -131,10 +131,7 @@ export class Link {
   close(code: number, reason: string): void {
     if (this.#events === undefined || this.#closing !== undefined) return;
     this.#closing = { code, reason };
-    this.#closeTimer = this.#clock.after(
-      CLOSE_TIMEOUT,
-      () => this.#end({ code, reason }),
-    );
+    this.#closeTimer = this.#clock.after(CLOSE_TIMEOUT, () => this.#giveUp({ code, reason }));
     try {
       this.#socket.close(code, closeReason(reason));
     } catch {
@@ -147,6 +144,13 @@ export class Link {
     this.#events = undefined;
     this.#release();
     if (this.#socket.readyState <= OPEN) this.#socket.close();
+  }
+
+  /** Bun can hang up for real; elsewhere the runtime goes on waiting for the peer. */
+  #giveUp(info: CloseInfo): void {
+    this.#end(info);
+    const socket: WebSocket & { terminate?: () => void } = this.#socket;
+    socket.terminate?.();
   }
 
   #end(info: CloseInfo): void {

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { CLOSE_CODES } from "./close_codes.ts";
 import { MCPConnectionError, toError } from "./errors.ts";
 import { guard } from "./guard.ts";
+import { HeldFrames } from "./held_frames.ts";
 import { type JsonRpcMessage, serializeMessage } from "./jsonrpc.ts";
 import { type CloseInfo, HIGH_WATER, Link } from "./link.ts";
 import { PlainReader } from "./plain.ts";
@@ -34,9 +35,6 @@ export interface SocketTransportOptions {
   readonly clock?: Clock | undefined;
 }
 
-/** Frames that may arrive before {@linkcode SocketTransport.start}. */
-const MAX_HELD_FRAMES = 1_024;
-
 /**
  * Plain MCP over a WebSocket that is open already, whoever dialled it. It
  * lives as long as its socket.
@@ -64,10 +62,8 @@ export class SocketTransport implements Transport, AsyncDisposable {
   readonly #maxBufferedBytes: number;
   readonly #extra: MessageExtra | undefined;
   readonly #closed = Promise.withResolvers<CloseInfo>();
-  /** What came in before the start may take as much room as one message. */
-  readonly #maxHeldUnits: number;
-  #held: string[] | undefined = [];
-  #heldUnits = 0;
+  /** What came in before the start; it may take as much room as one message. */
+  #held: HeldFrames | undefined;
   #closeInfo: CloseInfo | undefined;
   #isCloseTold = false;
   #isViolated = false;
@@ -82,7 +78,7 @@ export class SocketTransport implements Transport, AsyncDisposable {
   constructor(socket: WebSocket, options: SocketTransportOptions = {}) {
     const { end = "client", maxReceiveBytes = 64 * 1024 * 1024 } = options;
     this.#maxSendBytes = options.maxSendBytes ?? 64 * 1024 * 1024;
-    this.#maxHeldUnits = maxReceiveBytes;
+    this.#held = new HeldFrames(maxReceiveBytes);
     this.#maxBufferedBytes = this.#maxSendBytes + HIGH_WATER;
     this.#extra = options.extra;
     this.#reader = new PlainReader(
@@ -132,7 +128,7 @@ export class SocketTransport implements Transport, AsyncDisposable {
       this.#tellClose();
       return Promise.reject(error);
     }
-    const held = this.#held ?? [];
+    const held = this.#held?.release() ?? [];
     this.#held = undefined;
     for (const data of held) this.#read(data);
     return Promise.resolve();
@@ -208,17 +204,9 @@ export class SocketTransport implements Transport, AsyncDisposable {
   #read(data: unknown): void {
     if (this.#isViolated) return;
     // What is no text is a violation now as well as later.
-    if (this.#held === undefined || typeof data !== "string") {
-      return this.#reader.read(data);
-    }
-    this.#heldUnits += data.length;
-    const frames = this.#held.push(data);
-    if (frames > MAX_HELD_FRAMES || this.#heldUnits > this.#maxHeldUnits) {
-      this.#violate(
-        CLOSE_CODES.CLIENT_PROTOCOL_ERROR,
-        "Too many messages before the start",
-      );
-    }
+    if (this.#held === undefined || typeof data !== "string") return this.#reader.read(data);
+    if (this.#held.hold(data)) return;
+    this.#violate(CLOSE_CODES.CLIENT_PROTOCOL_ERROR, "Too many messages before the start");
   }
 
   /** From here on the peer is not listened to, although it may go on for a while. */

@@ -103,7 +103,22 @@ Deno.test("Conversation repeats in the order in which was asked", () => {
   const talk = new Talk();
   for (const method of ["tools/list", "tools/call", "prompts/list", "ping"]) talk.ask(method);
   assertEquals(talk.lose(), ["tools/list", "prompts/list", "ping"]);
-  assertEquals(talk.lose(), ["tools/list", "prompts/list", "ping"], "as often as it takes");
+  assertEquals(talk.lose(), ["tools/list", "prompts/list", "ping"], "again");
+});
+
+Deno.test("Conversation repeats a request over three losses: it may be what they come from", () => {
+  const talk = new Talk();
+  talk.ask("tools/list");
+  for (let loss = 1; loss <= 3; loss++) assertEquals(talk.lose(), ["tools/list"]);
+  const [lost, ...others] = talk.conversation.lose(true);
+  assertEquals([lost?.error.outcome, others], ["unknown", []]);
+  assertEquals(talk.lose(), []);
+});
+
+Deno.test("Conversation repeats subscriptions over any number of losses", () => {
+  const talk = new Talk();
+  talk.ask("subscriptions/listen");
+  for (let loss = 1; loss <= 50; loss++) assertEquals(talk.lose(), ["subscriptions/listen"]);
 });
 
 Deno.test("Conversation repeats nothing after a message that was too large", () => {

@@ -11,7 +11,7 @@ const ACCEPTED: readonly [string, string, string][] = [
 Deno.test("parseEndpoint() keeps the URL, and names it without its query", () => {
   for (const [text, url, name] of ACCEPTED) {
     for (const given of [text, new URL(text)]) {
-      assertEquals(parseEndpoint(given), { url, socket: undefined, name });
+      assertEquals(parseEndpoint(given), { url, socket: undefined, held: undefined, name });
     }
   }
 });

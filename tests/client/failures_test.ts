@@ -407,7 +407,10 @@ Deno.test("a binary frame ends it, with 4003", async () => {
   await it.transport.start();
   await it.is("failed");
   assertEquals([codes, it.causes, it.closes, server.visits], [[4003], ["protocol"], 1, 1]);
-  assertEquals(it.errors.map(({ message }) => message), ["Binary frames were not negotiated"]);
+  assertEquals(it.errors.map(({ message }) => message), [
+    "Binary frames were not negotiated",
+    'Connection lost: protocol (code 4003, "Binary frames were not negotiated")',
+  ]);
 });
 
 Deno.test("a frame that is no JSON is answered with -32700, and the connection lives", async () => {
@@ -443,7 +446,7 @@ Deno.test("ten frames in a row that are no JSON end it, with 4002", async () => 
   await it.transport.start();
   await it.is("failed");
   assertEquals([codes, it.causes, it.closes, server.visits], [[4002], ["protocol"], 1, 1]);
-  assertEquals(it.errors.length, 10, "what comes after the close is ignored");
+  assertEquals(it.errors.length, 10 + 1, "what comes after the close is ignored");
 });
 
 Deno.test("a message larger than taken closes with 4413, and the connection comes back", async () => {

@@ -66,7 +66,7 @@ Deno.test("Outbox refuses the newest message when too many wait", async () => {
   const { outbox, add } = makeOutbox();
   for (const id of [1, 2, 3]) add(id);
   const error = await assertRejects(() => add(4), MCPCapacityError);
-  assertEquals(error.message, "Cannot queue message as 3 wait for a connection already");
+  assertEquals(error.message, "Cannot queue message as 3 wait already");
   assertEquals([error.limit, error.retryable, outbox.size], [3, true, 3]);
   flushed(outbox);
 });
@@ -77,7 +77,7 @@ Deno.test("Outbox refuses a message when too many bytes wait", async () => {
   const error = await assertRejects(() => add(2, "yy"), MCPCapacityError);
   assertEquals(
     error.message,
-    "Cannot queue message of 2 bytes as at most 100 may wait for a connection: 99 do",
+    "Cannot queue message of 2 bytes as at most 100 may wait: 99 do already",
   );
   assertEquals(error.limit, 100);
   add(3, "y");

@@ -181,6 +181,49 @@ Deno.test("messages sent while reconnecting are queued, and sent in order after 
   assertEquals(played.heard.slice(2).map(({ id }) => id), [1, 2, 3]);
 });
 
+Deno.test("a request that is cancelled after its connection was lost is not sent again", async () => {
+  await using played = new Played((message) => message.method === "tools/list");
+  const { transport, received } = make(played.url, {
+    reconnect: { ...EAGER, minDelay: 60_000, maxDelay: 60_000 },
+  });
+  await using _closing = transport;
+  await transport.start();
+  await transport.send(request(1, "tools/list"));
+  await until(() => played.methods().includes("tools/list"));
+  played.last.cut();
+  await until(() => transport.state.status === "reconnecting");
+  await transport.send(notification("notifications/cancelled", { requestId: 1 }));
+  await transport.send(request(2, "x/after"));
+  transport.reconnect();
+  await until(() => received.some(({ message }) => message.id === 2));
+  assertEquals(played.methods(), ["tools/list", "x/after"]);
+});
+
+Deno.test("send() waits for room in a connection, however much is sent at once", async () => {
+  await using played = new Played();
+  const { transport, received } = make(played.url);
+  await using _closing = transport;
+  await transport.start();
+  const text = "x".repeat(256 * 1024);
+  await Promise.all(
+    Array.from({ length: 40 }, (_, id) => transport.send(request(id, "x/large", { text }))),
+  );
+  await until(() => received.length === 40);
+  assertEquals(received.map(({ message }) => message.id), Array.from({ length: 40 }, (_, i) => i));
+});
+
+Deno.test("onerror hears why a connection is not opened again, before onclose", async () => {
+  await using played = new Played((_message, visit) => visit.close(1008).then(() => true));
+  const { transport } = make(played.url);
+  const heard: string[] = [];
+  transport.onerror = ({ message }) => heard.push(message);
+  transport.onclose = () => heard.push("closed");
+  await transport.start();
+  await transport.send(notification("x/forbidden"));
+  await until(() => transport.state.status === "failed");
+  assertEquals(heard, ["Connection lost: forbidden (code 1008)", "closed"]);
+});
+
 Deno.test("a request that is cancelled while it waits is withdrawn, and neither is sent", async () => {
   await using played = new Played();
   const { transport } = make(played.url);

@@ -2,7 +2,7 @@ import { Client } from "@modelcontextprotocol/client";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import { assertEquals, assertRejects } from "@std/assert";
 import { adopt, MCPWebSocketClient, WebSocketClientTransport } from "../../client/mod.ts";
-import { adopt as adoptForServer } from "../../protocol/mod.ts";
+import { adopt as adoptForServer, type JsonRpcMessage } from "../../protocol/mod.ts";
 import { createOwnServer } from "./support/own_server.ts";
 import { createScene } from "./support/scene.ts";
 import { ClientV1 } from "./support/sdk_v1.ts";
@@ -34,6 +34,19 @@ async function dial(): Promise<Dialled> {
     [Symbol.asyncDispose]: () => host.shutdown(),
   };
 }
+
+Deno.test("WebSocketClientTransport holds what a socket says before the start", async () => {
+  await using ends = await dial();
+  const transport = new WebSocketClientTransport(ends.accepted);
+  const arrived = new Promise((resolve) => ends.accepted.addEventListener("message", resolve));
+  ends.dialled.send('{"jsonrpc":"2.0","method":"x/early"}');
+  await arrived;
+  const heard: JsonRpcMessage[] = [];
+  transport.onmessage = (message) => heard.push(message);
+  await transport.start();
+  assertEquals(heard, [{ jsonrpc: "2.0", method: "x/early" }]);
+  await transport.close();
+});
 
 const SDK_CLIENTS = {
   "v1": () => new ClientV1(INFO),
