@@ -1,6 +1,7 @@
 import { MCPError } from "../protocol/errors.ts";
 import { isSubprotocol } from "../protocol/subprotocol.ts";
-import type { Provided, ResolvedOptions } from "./options.ts";
+import type { Provided } from "./options.ts";
+import type { ResolvedOptions } from "./resolved_options.ts";
 import { canSendHeaders } from "./runtime.ts";
 
 /** What a dial shows to be let in. */

@@ -20,7 +20,7 @@ export type {
   ClientStats,
   MCPWebSocketClientOptions,
   MCPWebSocketClientPatch,
-} from "./client.ts";
+} from "./client_options.ts";
 export { MCPWebSocketClient } from "./client.ts";
 export type { ConnectionState, ConnectionStateBase, ConnectionStatus } from "./connection.ts";
 export type { ClientEnvironment } from "./env.ts";

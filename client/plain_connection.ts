@@ -12,7 +12,8 @@ import { gatherCredentials } from "./credentials.ts";
 import { dial, prepare } from "./dial.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { Liveness } from "./liveness.ts";
-import type { HeartbeatOptions, ResolvedOptions } from "./options.ts";
+import type { HeartbeatOptions } from "./options.ts";
+import type { ResolvedOptions } from "./resolved_options.ts";
 import { type Loss, lossError, lossOf } from "./recovery.ts";
 import type { OpenConnection } from "./supervisor.ts";
 

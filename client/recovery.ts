@@ -1,3 +1,4 @@
+import { RetryError } from "@std/async/retry";
 import type { LossCause, Verdict } from "../protocol/close_codes.ts";
 import { closeVerdict } from "../protocol/close_codes.ts";
 import {
@@ -5,6 +6,7 @@ import {
   MCPConnectionError,
   MCPError,
   MCPTimeoutError,
+  toError,
 } from "../protocol/errors.ts";
 import type { CloseInfo } from "../protocol/link.ts";
 import type { ReconnectOptions } from "./options.ts";
@@ -126,4 +128,24 @@ export function lossError(loss: Loss): MCPConnectionError {
 export function causeOf(error: unknown): LossCause {
   if (error instanceof MCPTimeoutError) return "timeout";
   return (error instanceof MCPConnectionError ? error.verdict?.cause : undefined) ?? "unreachable";
+}
+
+/** The error of whoever waits for a transport that was closed. */
+export function closedError(): MCPConnectionError {
+  return new MCPConnectionError("The transport was closed", {
+    retryable: false,
+  });
+}
+
+/** The error that ended it, in the words of the last dial. */
+export function endError(thrown: unknown): Error {
+  if (!(thrown instanceof RetryError)) return toError(thrown);
+  const last = toError(thrown.cause);
+  const verdict = last instanceof MCPConnectionError ? last.verdict : undefined;
+  return new MCPConnectionError(`Gave up reconnecting: ${last.message}`, {
+    cause: last,
+    kind: verdict === undefined ? "network" : kindOf(verdict),
+    verdict,
+    retryable: true,
+  });
 }

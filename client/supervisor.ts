@@ -1,7 +1,7 @@
 import { delay } from "@std/async/delay";
-import { retry, RetryError } from "@std/async/retry";
+import { retry } from "@std/async/retry";
 import type { Clock } from "../protocol/clock.ts";
-import { MCPConnectionError, toError } from "../protocol/errors.ts";
+import { MCPConnectionError } from "../protocol/errors.ts";
 import {
   type ConnectionInput,
   type ConnectionState,
@@ -11,10 +11,11 @@ import {
 import type { ReconnectOptions } from "./options.ts";
 import {
   causeOf,
+  closedError,
+  endError,
   extraPause,
   firstPause,
   isRetriable,
-  kindOf,
   type Loss,
   lossError,
 } from "./recovery.ts";
@@ -310,23 +311,4 @@ export class Supervisor {
 
 function lostInput(error: unknown): ConnectionInput {
   return { type: "lost", cause: causeOf(error), wasStable: false };
-}
-
-function closedError(): MCPConnectionError {
-  return new MCPConnectionError("The transport was closed", {
-    retryable: false,
-  });
-}
-
-/** The error that ended it, in the words of the last dial. */
-function endError(thrown: unknown): Error {
-  if (!(thrown instanceof RetryError)) return toError(thrown);
-  const last = toError(thrown.cause);
-  const verdict = last instanceof MCPConnectionError ? last.verdict : undefined;
-  return new MCPConnectionError(`Gave up reconnecting: ${last.message}`, {
-    cause: last,
-    kind: verdict === undefined ? "network" : kindOf(verdict),
-    verdict,
-    retryable: true,
-  });
 }

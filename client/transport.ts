@@ -7,13 +7,8 @@ import type { ConnectionState } from "./connection.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
 import { type BaseEvents, TypedEventTarget } from "./events.ts";
 import { Exchange, type Notice } from "./exchange.ts";
-import {
-  type MutableOptions,
-  patchOptions,
-  type ResolvedOptions,
-  resolveOptions,
-  type WebSocketClientOptions,
-} from "./options.ts";
+import type { MutableOptions, WebSocketClientOptions } from "./options.ts";
+import { patchOptions, type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
 import { Outbox, type OutboxBounds } from "./outbox.ts";
 import { PlainConnection } from "./plain_connection.ts";
 import type { Loss } from "./recovery.ts";

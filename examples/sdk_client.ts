@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console -- it shows what happens
 /**
  * The official SDK's client (v2) over a connection that comes back by itself.
  *

@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console -- it shows what happens
 /**
  * A server written with the official SDK (v2), put on a WebSocket. It speaks
  * both eras of MCP.

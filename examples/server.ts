@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console -- it shows what happens
 /**
  * An MCP server without an SDK.
  *

@@ -12,7 +12,8 @@ import {
   MCPRpcError,
   MCPTimeoutError,
 } from "../../protocol/errors.ts";
-import { MCPWebSocketClient, type MCPWebSocketClientOptions } from "../../client/client.ts";
+import { MCPWebSocketClient } from "../../client/client.ts";
+import type { MCPWebSocketClientOptions } from "../../client/client_options.ts";
 import type { Json } from "../support/json_socket.ts";
 import { playLegacy, ScriptedServer, type Visit } from "../support/scripted_server.ts";
 import { until } from "../support/until.ts";

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MCPConnectionError, MCPRpcError, MCPTimeoutError } from "../../protocol/errors.ts";
 import { parseEndpoint } from "../../client/endpoint.ts";
-import { resolveOptions, type WebSocketClientOptions } from "../../client/options.ts";
+import type { WebSocketClientOptions } from "../../client/options.ts";
+import { resolveOptions } from "../../client/resolved_options.ts";
 import { PlainConnection, resultOf } from "../../client/plain_connection.ts";
 import type { Json } from "../support/json_socket.ts";
 import { playLegacy, type Script, ScriptedServer } from "../support/scripted_server.ts";

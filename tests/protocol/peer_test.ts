@@ -252,7 +252,7 @@ for (
 ) {
   Deno.test(`JsonRpcPeer.request() rejects alone if send() ${title}`, async () => {
     const { controller, listeners } = countedSignal();
-    const { peer, clock, errors }: Setting = setUp({
+    const { peer, errors }: Setting = setUp({
       send: (message) => "method" in message && message.method === "bad" ? send() : undefined,
     });
     const good = peer.request("good");
@@ -269,7 +269,7 @@ for (
 }
 
 Deno.test("JsonRpcPeer.request() reports values that cannot be serialised, and leaves nothing", async () => {
-  const { peer, clock } = setUp();
+  const { peer } = setUp();
   const circle: JsonRpcParams = {};
   circle.self = circle;
   await assertRejects(() => peer.request("x", { n: 1n }), TypeError, "BigInt");
@@ -511,7 +511,7 @@ Deno.test("JsonRpcPeer.request() sends nothing for a signal that is aborted alre
 });
 
 Deno.test("JsonRpcPeer.request() rejects with the signal's reason and tells the peer once", async () => {
-  const { peer, sent, clock } = setUp();
+  const { peer, sent } = setUp();
   const controller = new AbortController();
   const answer = peer.request("x", {}, { signal: controller.signal });
   const reason = new RangeError("enough");

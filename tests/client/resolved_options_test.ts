@@ -1,12 +1,9 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { systemClock } from "../../protocol/clock.ts";
-import { MCPWebSocketClient, type MCPWebSocketClientOptions } from "../../client/client.ts";
-import {
-  type MutableOptions,
-  patchOptions,
-  resolveOptions,
-  type WebSocketClientOptions,
-} from "../../client/options.ts";
+import { MCPWebSocketClient } from "../../client/client.ts";
+import type { MCPWebSocketClientOptions } from "../../client/client_options.ts";
+import type { MutableOptions, WebSocketClientOptions } from "../../client/options.ts";
+import { patchOptions, resolveOptions } from "../../client/resolved_options.ts";
 
 const MAX_TIME = 2 ** 31 - 1;
 

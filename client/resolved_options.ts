@@ -1,0 +1,182 @@
+import { type Clock, systemClock } from "../protocol/clock.ts";
+import type { JsonRpcRequest } from "../protocol/jsonrpc.ts";
+import { isSubprotocol, PLAIN_SUBPROTOCOL } from "../protocol/subprotocol.ts";
+import type { Logger } from "../protocol/transport.ts";
+import type {
+  HeartbeatOptions,
+  MutableOptions,
+  OutboxOptions,
+  PerformanceHooks,
+  Provided,
+  ReconnectOptions,
+  WebSocketClientOptions,
+} from "./options.ts";
+
+/** Options with everything filled in. */
+export interface ResolvedOptions {
+  readonly connectTimeout: number;
+  readonly reconnect: ReconnectOptions | false;
+  readonly heartbeat: HeartbeatOptions | false;
+  readonly headers: Provided<Record<string, string>> | undefined;
+  readonly token: Provided<string> | undefined;
+  readonly protocols: readonly string[];
+  readonly maxSendBytes: number;
+  readonly maxReceiveBytes: number;
+  readonly maxInFlight: number;
+  readonly outbox: OutboxOptions;
+  readonly resend:
+    | ((request: JsonRpcRequest, isSafe: boolean) => boolean)
+    | undefined;
+  readonly httpClient: unknown;
+  readonly logger: Logger | undefined;
+  readonly hooks: PerformanceHooks;
+  readonly clock: Clock;
+}
+
+const RECONNECT: ReconnectOptions = {
+  attempts: 10,
+  minDelay: 1_000,
+  maxDelay: 30_000,
+  multiplier: 2,
+  minUptime: 5_000,
+  immediate: ["reset", "timeout", "heartbeat"],
+  initial: false,
+};
+
+const HEARTBEAT: HeartbeatOptions = {
+  interval: 25_000,
+  timeout: 5_000,
+  maxMissed: 3,
+  discover: false,
+};
+
+const OUTBOX: OutboxOptions = {
+  maxMessages: 1_000,
+  maxBytes: 4 * 1024 * 1024,
+  maxAge: 60_000,
+};
+
+/**
+ * The options with defaults, checked.
+ *
+ * @throws {RangeError} If a number is outside its range.
+ * @throws {TypeError} If a value has the wrong type or shape.
+ */
+export function resolveOptions(
+  options: WebSocketClientOptions,
+): ResolvedOptions {
+  const resolved: ResolvedOptions = {
+    connectTimeout: options.connectTimeout ?? 30_000,
+    reconnect: group(RECONNECT, options.reconnect),
+    heartbeat: group(HEARTBEAT, options.heartbeat),
+    headers: options.headers,
+    token: options.token,
+    protocols: options.protocols ?? [PLAIN_SUBPROTOCOL],
+    maxSendBytes: options.maxSendBytes ?? 1024 * 1024,
+    maxReceiveBytes: options.maxReceiveBytes ?? 64 * 1024 * 1024,
+    maxInFlight: options.maxInFlight ?? 16_384,
+    outbox: { ...OUTBOX, ...options.outbox },
+    resend: options.resend,
+    httpClient: options.httpClient,
+    logger: options.logger,
+    hooks: options.hooks ?? {},
+    clock: options.clock ?? systemClock,
+  };
+  checkOptions(resolved);
+  return resolved;
+}
+
+/** The options after a change; groups are merged, the rest is replaced. */
+export function patchOptions(
+  options: ResolvedOptions,
+  patch: MutableOptions,
+): ResolvedOptions {
+  const { connectTimeout, reconnect, heartbeat } = patch;
+  const patched: ResolvedOptions = {
+    ...options,
+    connectTimeout: connectTimeout ?? options.connectTimeout,
+    reconnect: group(
+      options.reconnect || RECONNECT,
+      reconnect ?? options.reconnect,
+    ),
+    heartbeat: group(
+      options.heartbeat || HEARTBEAT,
+      heartbeat ?? options.heartbeat,
+    ),
+    headers: "headers" in patch ? patch.headers : options.headers,
+    token: "token" in patch ? patch.token : options.token,
+  };
+  checkOptions(patched);
+  return patched;
+}
+
+function group<T extends object>(
+  defaults: T,
+  given: Partial<T> | false | undefined,
+): T | false {
+  return given === false ? false : { ...defaults, ...given };
+}
+
+/** The longest time a timer can hold, in milliseconds. */
+const MAX_TIME = 2 ** 31 - 1;
+
+function checkOptions(options: ResolvedOptions): void {
+  const { reconnect, heartbeat, outbox } = options;
+  checkRange("connectTimeout", options.connectTimeout, 1, MAX_TIME);
+  checkInteger("maxSendBytes", options.maxSendBytes);
+  checkInteger("maxReceiveBytes", options.maxReceiveBytes);
+  checkInteger("maxInFlight", options.maxInFlight);
+  checkInteger("outbox.maxMessages", outbox.maxMessages);
+  checkInteger("outbox.maxBytes", outbox.maxBytes);
+  checkRange("outbox.maxAge", outbox.maxAge, 1, MAX_TIME);
+  checkProtocols(options.protocols);
+  if (reconnect !== false) {
+    checkInteger("reconnect.attempts", reconnect.attempts);
+    checkRange("reconnect.maxDelay", reconnect.maxDelay, 1, MAX_TIME);
+    checkRange("reconnect.minDelay", reconnect.minDelay, 0, reconnect.maxDelay);
+    checkRange("reconnect.multiplier", reconnect.multiplier, 1, 1_000);
+    checkRange("reconnect.minUptime", reconnect.minUptime, 0, MAX_TIME);
+  }
+  if (heartbeat !== false) {
+    checkRange("heartbeat.interval", heartbeat.interval, 1, MAX_TIME);
+    checkRange("heartbeat.timeout", heartbeat.timeout, 1, MAX_TIME);
+    checkInteger("heartbeat.maxMissed", heartbeat.maxMissed);
+  }
+}
+
+function checkProtocols(protocols: readonly string[]): void {
+  for (const [index, entry] of protocols.entries()) {
+    const isToken = isSubprotocol(entry);
+    if (isToken && protocols.indexOf(entry) === index) continue;
+    const fault = isToken ? "it is offered twice" : "it is no token";
+    throw new TypeError(`Cannot offer subprotocol "${entry}": ${fault}`);
+  }
+}
+
+/**
+ * Checks an option that holds a time.
+ *
+ * @throws {RangeError} If it is given, and no timer can hold it.
+ */
+export function checkTime(name: string, value: number | undefined): void {
+  if (value !== undefined) checkRange(name, value, 1, MAX_TIME);
+}
+
+function checkInteger(name: string, value: number): void {
+  if (Number.isSafeInteger(value) && value > 0) return;
+  throw new RangeError(
+    `Option "${name}" must be a positive integer: current value is ${value}`,
+  );
+}
+
+function checkRange(
+  name: string,
+  value: number,
+  min: number,
+  max: number,
+): void {
+  if (value >= min && value <= max) return;
+  throw new RangeError(
+    `Option "${name}" must be between ${min} and ${max}: current value is ${value}`,
+  );
+}
