@@ -3,10 +3,15 @@
  * and a client that needs none. Runs wherever there is a `WebSocket`: Deno,
  * Node from 22, Bun, browsers, edge runtimes.
  *
- * ```ts no-eval
+ * ```ts
  * import { MCPWebSocketClient } from "@bowline/mcp-websocket/client";
+ * import { MCPWebSocketServer } from "@bowline/mcp-websocket/server";
  *
- * await using client = new MCPWebSocketClient("ws://127.0.0.1:8787/mcp");
+ * await using server = new MCPWebSocketServer({ name: "example", version: "1.0.0" });
+ * server.handle("tools/list", () => ({ tools: [] }));
+ * const { url } = await server.start({ port: 0 });
+ *
+ * await using client = new MCPWebSocketClient(url);
  * await client.connect();
  * const { tools } = await client.request("tools/list");
  * ```

@@ -39,7 +39,9 @@ Deno.test("ConsoleHandler drops records below its level, which can be changed", 
 });
 
 Deno.test({
-  name: "ConsoleHandler colours lines by their level",
+  name: `ConsoleHandler colours lines by their level${
+    Deno.noColor ? " (skipped: NO_COLOR is set)" : ""
+  }`,
   ignore: Deno.noColor,
   fn() {
     const handler = new ConsoleHandler("DEBUG");
