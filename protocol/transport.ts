@@ -42,7 +42,7 @@ export interface SendOptions {
    * the answer. By default the method decides: what only reads, may.
    */
   retry?: boolean | undefined;
-  /** Gives up waiting for room or for a connection. */
+  /** Gives up waiting for a connection; what a socket has taken is gone. */
   signal?: AbortSignal | undefined;
 }
 
