@@ -170,6 +170,11 @@ export class PlainConnection implements OpenConnection {
     }
   }
 
+  /** Sends a request whose answer does not matter. */
+  ping({ method, params }: Question): void {
+    this.#post(method, params);
+  }
+
   /**
    * Watches for silence from now on.
    *
@@ -183,7 +188,7 @@ export class PlainConnection implements OpenConnection {
     const ping = () => {
       const question = probe();
       // Any frame is life: what the answer says does not matter.
-      if (question !== undefined) this.#post(question.method, question.params);
+      if (question !== undefined) this.ping(question);
       return question !== undefined;
     };
     const dead = () => {

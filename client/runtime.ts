@@ -39,6 +39,15 @@ export function canSendHeaders(): boolean {
 }
 
 /**
+ * Whether a frame that follows one the peer has nothing to answer to waits for
+ * a delayed acknowledgement, about 44 ms: Deno leaves Nagle's algorithm on. A
+ * request that is answered at once, sent before the two, spares them the wait.
+ */
+export function holdsFrames(): boolean {
+  return runtime.Deno !== undefined;
+}
+
+/**
  * Makes a socket.
  *
  * @throws {TypeError} If there is no `WebSocket`, or headers were given that the runtime cannot send.

@@ -193,10 +193,29 @@ Deno.test("a request that is cancelled after its connection was lost is not sent
   played.last.cut();
   await until(() => transport.state.status === "reconnecting");
   await transport.send(notification("notifications/cancelled", { requestId: 1 }));
-  await transport.send(request(2, "x/after"));
+  const after = transport.send(request(2, "x/after"));
   transport.reconnect();
+  await after;
   await until(() => received.some(({ message }) => message.id === 2));
   assertEquals(played.methods(), ["tools/list", "x/after"]);
+});
+
+Deno.test("a ping goes before notifications/initialized, so that Deno holds nothing back", async () => {
+  const methods: (string | undefined)[] = [];
+  await using server = new ScriptedServer(async (visit) => {
+    await visit.accept();
+    await visit.answer(await visit.next(), LEGACY_RESULT);
+    for (let n = 0; n < 3; n++) methods.push((await visit.next()).method);
+    await visit.end();
+  });
+  const { transport, received } = make(server.url);
+  await using _closing = transport;
+  await transport.start();
+  await initialize(transport, received);
+  await transport.send(request(1, "tools/list"));
+  await until(() => methods.length === 3);
+  assertEquals(methods, ["ping", "notifications/initialized", "tools/list"]);
+  assertEquals(received.length, 1, "its answer stays with the transport");
 });
 
 Deno.test("send() waits for room in a connection, however much is sent at once", async () => {

@@ -23,6 +23,7 @@ Deno.test("SDK v2 falls back to initialize on the same connection when its probe
     "opened",
     "got server/discover",
     "got initialize",
+    "got ping",
     "got notifications/initialized",
   ]);
   await client.close();

@@ -19,10 +19,10 @@ const REPLAYED_TO_OURS = [
   "got logging/setLevel",
   "got resources/subscribe",
 ];
-/** What a new server of the legacy era has to hear; ours answers `initialize` unseen. */
+/** What a new server of the legacy era has to hear; ours answers `initialize` and `ping` unseen. */
 const REPLAYED: { readonly [Kind in ServerKind]: readonly string[] } = {
-  v1: ["got initialize", ...REPLAYED_TO_OURS],
-  v2: ["got initialize", ...REPLAYED_TO_OURS],
+  v1: ["got initialize", "got ping", ...REPLAYED_TO_OURS],
+  v2: ["got initialize", "got ping", ...REPLAYED_TO_OURS],
   own: REPLAYED_TO_OURS,
 };
 

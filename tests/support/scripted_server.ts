@@ -272,7 +272,8 @@ export const LEGACY_RESULT: Json = {
 
 /**
  * Plays a small legacy server until the client goes: `initialize` is answered,
- * unknown to it is `server/discover`, everything else gives `{}`.
+ * unknown to it is `server/discover`, everything else gives `{}`. The ping
+ * that comes before `notifications/initialized` is answered in silence.
  *
  * @param visit The connection; its upgrade is accepted here.
  * @param heard Told of each message; returns `true` if it has dealt with it.
@@ -282,6 +283,7 @@ export async function playLegacy(
   heard: (message: Json) => unknown = () => {},
 ): Promise<void> {
   await visit.accept();
+  let isInitialized = false;
   for (;;) {
     const frame = await visit.readFrame();
     if (frame.opcode === OPCODES.CLOSE) {
@@ -289,6 +291,11 @@ export async function playLegacy(
       return;
     }
     const message = JSON.parse(new TextDecoder().decode(frame.payload));
+    isInitialized ||= message.method === "notifications/initialized";
+    if (message.method === "ping" && message.id < 0 && !isInitialized) {
+      await visit.answer(message);
+      continue;
+    }
     if (await heard(message) === true || message.id === undefined) continue;
     if (message.method === undefined) continue;
     if (message.method === "initialize") await visit.answer(message, LEGACY_RESULT);

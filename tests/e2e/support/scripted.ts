@@ -34,7 +34,8 @@ function answer(
   const { method, params = {} } = message;
   const id = "id" in message ? message.id : undefined;
   journal.write(`got ${method}`);
-  const result = script[method]?.(params, session, id ?? "");
+  // Who does not answer a ping is dead: silence is for everything else.
+  const result = method === "ping" ? {} : script[method]?.(params, session, id ?? "");
   if (result !== undefined && id !== undefined) session.post({ jsonrpc: "2.0", id, result });
 }
 
