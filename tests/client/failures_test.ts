@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import type { LossCause } from "../../protocol/close_codes.ts";
+import type { Json } from "../support/json_socket.ts";
 import {
   type ErrorKind,
   MCPConnectionError,
@@ -30,8 +31,7 @@ class Observed implements AsyncDisposable {
   readonly states: ConnectionStatus[] = [];
   readonly errors: Error[] = [];
   readonly causes: LossCause[] = [];
-  // deno-lint-ignore no-explicit-any -- tests look into whatever came in
-  readonly messages: any[] = [];
+  readonly messages: Json[] = [];
   closes = 0;
 
   constructor(url: string, options: WebSocketClientOptions = {}) {
@@ -414,8 +414,7 @@ Deno.test("a binary frame ends it, with 4003", async () => {
 });
 
 Deno.test("a frame that is no JSON is answered with -32700, and the connection lives", async () => {
-  // deno-lint-ignore no-explicit-any -- whatever the client says
-  const heard: any[] = [];
+  const heard: Json[] = [];
   await using server = new ScriptedServer(async (visit) => {
     await visit.accept();
     await visit.sendText("no JSON");
