@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- it shows what happens
 /**
- * An MCP client without an SDK.
+ * An MCP client without an SDK. It talks to `examples/server.ts`.
  *
  * Run: deno run --allow-net=127.0.0.1:8787 examples/client.ts
  */

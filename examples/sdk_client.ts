@@ -1,6 +1,7 @@
 // deno-lint-ignore-file no-console -- it shows what happens
 /**
  * The official SDK's client (v2) over a connection that comes back by itself.
+ * It talks to `examples/server.ts` or `examples/sdk_server.ts`.
  *
  * Run: deno run --allow-net=127.0.0.1:8787 --allow-env examples/sdk_client.ts
  */
