@@ -8,8 +8,8 @@ import type {
 import { isObject, isRequestId } from "../protocol/jsonrpc.ts";
 import { CANCELLED, cancelNotification, PROGRESS } from "../protocol/mcp.ts";
 
-/** Ids of lost requests that are remembered. */
-const MAX_LOST = 16_384;
+/** Ids that are remembered, in flight and lost; beyond, the oldest are forgotten. */
+const MAX_IDS = 16_384;
 
 /**
  * The ids of requests the peer sent, across connections. A request dies with
@@ -33,6 +33,7 @@ export class InboundIds {
   accept(request: JsonRpcRequest): JsonRpcRequest {
     const id = this.#lost.has(request.id) ? `reused-${++this.#renamed}` : request.id;
     this.#inFlight.set(id, request.id);
+    forgetOldest(this.#inFlight);
     return id === request.id ? request : rename(request, id);
   }
 
@@ -91,11 +92,15 @@ export class InboundIds {
       messages.push(cancelNotification(id, "The connection was lost"));
     }
     this.#inFlight.clear();
-    for (const id of this.#lost) {
-      if (this.#lost.size <= MAX_LOST) break;
-      this.#lost.delete(id);
-    }
+    forgetOldest(this.#lost);
     return messages;
+  }
+}
+
+function forgetOldest(ids: Map<RequestId, RequestId> | Set<RequestId>): void {
+  for (const id of ids.keys()) {
+    if (ids.size <= MAX_IDS) return;
+    ids.delete(id);
   }
 }
 

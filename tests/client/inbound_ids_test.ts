@@ -148,3 +148,11 @@ Deno.test("InboundIds remembers a bounded number of lost ids, the newest", () =>
   assertEquals(ids.accept(request(0)).id, 0, "forgotten");
   assertEquals(ids.accept(request(19_999)).id, "reused-1", "remembered");
 });
+
+Deno.test("InboundIds remembers a bounded number of requests that are never answered", () => {
+  const ids = new InboundIds();
+  for (let id = 0; id < 20_000; id++) ids.accept(request(id));
+  assertEquals(ids.size, 16_384);
+  const unheardOf = answer(0);
+  assertStrictEquals(ids.answer(unheardOf), unheardOf, "answers to the oldest still pass");
+});
