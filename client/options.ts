@@ -141,7 +141,7 @@ export interface MutableOptions {
   connectTimeout?: number | undefined;
   /** How a lost connection is opened again; `false` never does. */
   reconnect?: Partial<ReconnectOptions> | false | undefined;
-  /** How a silent peer is found out; `false` never does. */
+  /** How a silent peer is found out; with `false` it is asked nothing at all. */
   heartbeat?: Partial<HeartbeatOptions> | false | undefined;
   /** Headers to send with every dial. Browsers cannot. */
   headers?: Provided<Record<string, string>> | undefined;

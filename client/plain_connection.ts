@@ -7,6 +7,7 @@ import type {
   JsonRpcResponse,
 } from "../protocol/jsonrpc.ts";
 import { type CloseInfo, Link, type LinkEvents } from "../protocol/link.ts";
+import { PING } from "../protocol/mcp.ts";
 import { PlainReader } from "../protocol/plain.ts";
 import { gatherCredentials } from "./credentials.ts";
 import { dial, prepare } from "./dial.ts";
@@ -15,6 +16,7 @@ import { Liveness } from "./liveness.ts";
 import type { HeartbeatOptions } from "./options.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
 import { type Loss, lossError, lossOf } from "./recovery.ts";
+import { holdsFrames } from "./runtime.ts";
 import type { OpenConnection } from "./supervisor.ts";
 
 /** Something to ask the peer. */
@@ -173,6 +175,14 @@ export class PlainConnection implements OpenConnection {
   /** Sends a request whose answer does not matter. */
   ping({ method, params }: Question): void {
     this.#post(method, params);
+  }
+
+  /**
+   * Sends a ping whose answer releases what Deno would hold back behind the
+   * next frame. With `heartbeat: false` nothing is asked.
+   */
+  escort(): void {
+    if (holdsFrames() && this.#options.heartbeat !== false) this.ping({ method: PING });
   }
 
   /**

@@ -1,8 +1,7 @@
 import { MCPConnectionError, toError } from "../protocol/errors.ts";
-import { findReopenFault, INITIALIZE, PING } from "../protocol/mcp.ts";
+import { findReopenFault, INITIALIZE } from "../protocol/mcp.ts";
 import type { Conversation } from "./conversation.ts";
 import { type PlainConnection, resultOf } from "./plain_connection.ts";
-import { holdsFrames } from "./runtime.ts";
 import { lossError } from "./recovery.ts";
 
 /**
@@ -26,7 +25,7 @@ export async function reopen(
   if (!("result" in answer)) throw changedError(answer.error.message);
   const fault = findReopenFault(opening.result, answer.result);
   if (fault !== undefined) throw changedError(fault);
-  if (holdsFrames()) connection.ping({ method: PING });
+  connection.escort();
   const asked: Promise<unknown>[] = [];
   for (const { method, params, isRequest } of conversation.reopening()) {
     if (isRequest) asked.push(connection.ask(method, params).then(resultOf));

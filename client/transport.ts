@@ -1,7 +1,7 @@
 import { MCPConnectionError, toError } from "../protocol/errors.ts";
 import { guard, isPromiseLike } from "../protocol/guard.ts";
 import { type JsonRpcMessage, serializeMessage } from "../protocol/jsonrpc.ts";
-import { CANCELLED, INITIALIZED, PING } from "../protocol/mcp.ts";
+import { CANCELLED, INITIALIZED } from "../protocol/mcp.ts";
 import type { MessageExtra, SendOptions, Transport } from "../protocol/transport.ts";
 import type { ConnectionState } from "./connection.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
@@ -13,7 +13,6 @@ import { Outbox, type OutboxBounds } from "./outbox.ts";
 import { PlainConnection } from "./plain_connection.ts";
 import type { Loss } from "./recovery.ts";
 import { reopen } from "./reopening.ts";
-import { holdsFrames } from "./runtime.ts";
 import type { ConnectionStats } from "./stats.ts";
 import { type OpenConnection, Supervisor } from "./supervisor.ts";
 import { Telemetry } from "./telemetry.ts";
@@ -320,7 +319,7 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     const outgoing = this.#exchange.outgoing(message, options);
     if (outgoing === undefined) return;
     this.#telemetry.message("out", text.length);
-    if (isInitialized(message) && holdsFrames()) connection.ping({ method: PING });
+    if (isInitialized(message)) connection.escort();
     connection.send(outgoing === message ? text : JSON.stringify(outgoing));
   }
 

@@ -218,6 +218,22 @@ Deno.test("a ping goes before notifications/initialized, so that Deno holds noth
   assertEquals(received.length, 1, "its answer stays with the transport");
 });
 
+Deno.test("with heartbeat: false no ping goes before notifications/initialized either", async () => {
+  const methods: (string | undefined)[] = [];
+  await using server = new ScriptedServer(async (visit) => {
+    await visit.accept();
+    await visit.answer(await visit.next(), LEGACY_RESULT);
+    methods.push((await visit.next()).method);
+    await visit.end();
+  });
+  const { transport, received } = make(server.url, { heartbeat: false });
+  await using _closing = transport;
+  await transport.start();
+  await initialize(transport, received);
+  await until(() => methods.length === 1);
+  assertEquals(methods, ["notifications/initialized"]);
+});
+
 Deno.test("send() waits for room in a connection, however much is sent at once", async () => {
   await using played = new Played();
   const { transport, received } = make(played.url);
