@@ -1,0 +1,122 @@
+import type { SessionLimits } from "./limits.ts";
+import type { Outgoing } from "./outgoing.ts";
+import { Queue } from "./queue.ts";
+
+/** What became of a count that the peer told. */
+export type Acknowledgement = "advanced" | "known" | "impossible";
+
+/**
+ * The messages of one end that its peer may not have. They are numbered in the
+ * order in which they become complete on the present wire; a number means
+ * nothing on another one.
+ */
+export class Ledger {
+  /** Complete on the present wire; the first one's number is `#acknowledged + 1`. */
+  readonly #sent: Queue<Outgoing> = new Queue<Outgoing>();
+  /** Not written on the present wire, or not completely. */
+  readonly #waiting: Queue<Outgoing> = new Queue<Outgoing>();
+  #acknowledged = 0;
+  #sentBytes = 0;
+  #waitingBytes = 0;
+
+  /** Messages that the peer may not have. */
+  get size(): number {
+    return this.#sent.size + this.#waiting.size;
+  }
+
+  /** The same in bytes. */
+  get bytes(): number {
+    return this.#sentBytes + this.#waitingBytes;
+  }
+
+  /** Messages that are not complete on the present wire. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** The same in bytes. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** The number of the last message that the peer has told it has. */
+  get acknowledged(): number {
+    return this.#acknowledged;
+  }
+
+  /** The number of the last message that is complete on the present wire. */
+  get last(): number {
+    return this.#acknowledged + this.#sent.size;
+  }
+
+  /** The first message that waits. */
+  get next(): Outgoing | undefined {
+    return this.#waiting.first;
+  }
+
+  /** Whether one more message of this size fits into the window; any fits into an empty one. */
+  hasRoom(bytes: number, { bufferMessages, bufferBytes }: SessionLimits): boolean {
+    if (this.#sent.size === 0) return true;
+    return this.#sent.size < bufferMessages && this.#sentBytes + bytes <= bufferBytes;
+  }
+
+  /** Adds a message that waits. */
+  add(message: Outgoing): void {
+    this.#waiting.push(message);
+    this.#waitingBytes += message.bytes;
+  }
+
+  /** Takes the first message that waits. */
+  take(): Outgoing | undefined {
+    const message = this.#waiting.shift();
+    if (message !== undefined) this.#waitingBytes -= message.bytes;
+    return message;
+  }
+
+  /** Puts a message back in front of those that wait. */
+  putBack(message: Outgoing): void {
+    this.#waiting.prepend([message]);
+    this.#waitingBytes += message.bytes;
+  }
+
+  /** Numbers a message: it is complete on the wire now. */
+  complete(message: Outgoing): void {
+    message.wasComplete = true;
+    this.#sent.push(message);
+    this.#sentBytes += message.bytes;
+  }
+
+  /** Takes out messages that wait and were never complete on any wire. Returns them. */
+  withdraw(matches: (message: Outgoing) => boolean): Outgoing[] {
+    const removed = this.#waiting.remove((message) => !message.wasComplete && matches(message));
+    for (const { bytes } of removed) this.#waitingBytes -= bytes;
+    return removed;
+  }
+
+  /** Forgets what the peer says it has: everything up to this number. */
+  acknowledge(count: number): Acknowledgement {
+    if (count > this.last) return "impossible";
+    if (count <= this.#acknowledged) return "known";
+    for (; this.#acknowledged < count; this.#acknowledged++) {
+      const message = this.#sent.shift();
+      if (message === undefined) break;
+      this.#sentBytes -= message.bytes;
+      message.settled?.();
+    }
+    return "advanced";
+  }
+
+  /** Starts over on a new wire: all that the peer does not have waits again, in its order. */
+  rewind(): void {
+    this.#waiting.prepend(this.#sent.drain());
+    this.#waitingBytes += this.#sentBytes;
+    this.#sentBytes = 0;
+  }
+
+  /** Gives up all messages. */
+  clear(reason: Error): void {
+    const messages = [...this.#sent.drain(), ...this.#waiting.drain()];
+    this.#sentBytes = this.#waitingBytes = 0;
+    for (const message of messages) message.settled?.(reason);
+  }
+}

@@ -1,0 +1,121 @@
+import { Acknowledger } from "./acknowledger.ts";
+import { PieceAssembler } from "./frames.ts";
+import type { SessionLimits } from "./limits.ts";
+
+/** Who listens to a {@linkcode Receiver}. */
+export interface ReceiverEvents {
+  /** A message for the application. */
+  message(text: string): void;
+  /** The peer broke the protocol. */
+  violation(reason: string): void;
+}
+
+/**
+ * The half of a session's end that receives. Every message is counted in one
+ * place, when it is handed to the application: what is not counted comes again.
+ */
+export class Receiver {
+  readonly #limits: SessionLimits;
+  readonly #events: ReceiverEvents;
+  readonly #acknowledger: Acknowledger;
+  readonly #assembler: PieceAssembler;
+  /** Messages that wait for a listener, uncounted. */
+  #held: string[] | undefined = [];
+  #heldUnits = 0;
+  /** Told apart by it, whether a listener has changed the wire meanwhile. */
+  #wires = 0;
+
+  /**
+   * @param limits What this end takes.
+   * @param events Who listens.
+   */
+  constructor(limits: SessionLimits, events: ReceiverEvents) {
+    this.#limits = limits;
+    this.#events = events;
+    this.#acknowledger = new Acknowledger(limits);
+    this.#assembler = new PieceAssembler(limits.messageBytes);
+  }
+
+  /** How many messages were handed to the application. */
+  get delivered(): number {
+    return this.#acknowledger.delivered;
+  }
+
+  /** Whether the application got something that the peer was not told of. */
+  get hasNews(): boolean {
+    return this.#acknowledger.hasNews;
+  }
+
+  /** Whether the peer has to be told now. */
+  get isDue(): boolean {
+    return this.#acknowledger.isDue;
+  }
+
+  /** Notes that the peer is told. Returns what. */
+  tell(): number {
+    return this.#acknowledger.tell();
+  }
+
+  /** Starts over on a new wire: what was not counted comes again. */
+  reset(): void {
+    this.#wires++;
+    this.#assembler.reset();
+    if (this.#held === undefined) return;
+    this.#held = [];
+    this.#heldUnits = 0;
+  }
+
+  /** Hands messages to the application from now on, those that were held first. */
+  listen(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    this.#heldUnits = 0;
+    const wires = this.#wires;
+    for (const message of held) {
+      if (wires !== this.#wires) return;
+      this.#count(message);
+    }
+  }
+
+  /** Takes a frame with whole messages, one a line. */
+  messages(frame: string): void {
+    const wires = this.#wires;
+    let start = 0;
+    for (;;) {
+      const end = frame.indexOf("\n", start);
+      if (end < 0) return this.#count(start === 0 ? frame : frame.slice(start));
+      this.#count(frame.slice(start, end));
+      if (wires !== this.#wires) return;
+      start = end + 1;
+    }
+  }
+
+  /** Takes a frame with a piece. */
+  piece(frame: string): void {
+    const fault = this.#assembler.add(frame);
+    if (fault !== undefined) this.#events.violation(fault);
+    else if (frame.startsWith("=")) this.#count(this.#assembler.take());
+  }
+
+  /** The peer gave up the message that is in pieces. */
+  drop(): void {
+    this.#assembler.reset();
+  }
+
+  /** The only place where messages are counted. */
+  #count(message: string): void {
+    if (this.#held !== undefined) return this.#hold(this.#held, message);
+    this.#acknowledger.deliver(message.length);
+    this.#events.message(message);
+  }
+
+  /** One message more than the window is let in: it may be as large as it likes, alone. */
+  #hold(held: string[], message: string): void {
+    const { bufferMessages, bufferBytes } = this.#limits;
+    if (held.length >= bufferMessages || this.#heldUnits > bufferBytes) {
+      return this.#events.violation("More messages are unacknowledged than the window holds");
+    }
+    held.push(message);
+    this.#heldUnits += message.length;
+  }
+}

@@ -1,0 +1,309 @@
+import type { Clock, Timer } from "../clock.ts";
+import { DROP_FRAME } from "./control.ts";
+import { type FrameSizes, isFrameSize, joinBytes, MIN_FRAME_BYTES, PieceCutter } from "./frames.ts";
+import { type Acknowledgement, Ledger } from "./ledger.ts";
+import { narrow, type SessionLimits } from "./limits.ts";
+import { countBytes, type Outgoing } from "./outgoing.ts";
+import type { Wire } from "./wire.ts";
+
+/** What a {@linkcode Sender} needs. */
+export interface SenderOptions {
+  /** What this end keeps. */
+  readonly limits: SessionLimits;
+  /** How large its frames are. */
+  readonly sizes: FrameSizes;
+  /** Where time comes from. */
+  readonly clock: Clock;
+  /** Told of a message that never gets through, whatever is tried. */
+  readonly poisoned: (message: Outgoing) => void;
+}
+
+/** A message that is being sent in pieces. */
+interface Open {
+  readonly message: Outgoing;
+  readonly cutter: PieceCutter;
+}
+
+/** Pieces wait while more than this is in the socket, in bytes: the rest is for small messages. */
+const PACE_BYTES = 512 * 1024;
+/** How often a full socket is looked at, in milliseconds; it tells nothing by itself. */
+const POLL_INTERVAL = 5;
+/** Resumes without progress after which something else is tried. */
+const MAX_STRIKES = 3;
+
+/** The half of a session's end that sends: every message, once, in order, over any number of wires. */
+export class Sender {
+  readonly #options: SenderOptions;
+  readonly #ledger: Ledger = new Ledger();
+  #wire: Wire | undefined;
+  /** What the peer lets be unacknowledged. */
+  #window: SessionLimits;
+  #sizes: FrameSizes;
+  #open: Open | undefined;
+  /** Whether the last wire ended within a message. */
+  #wasCut = false;
+  #strikes = 0;
+  #writes = 0;
+  #poll: Timer | undefined;
+  #room: PromiseWithResolvers<void> | undefined;
+
+  /** @param options Bounds, and who is told. */
+  constructor(options: SenderOptions) {
+    this.#options = options;
+    this.#window = options.limits;
+    this.#sizes = options.sizes;
+  }
+
+  /** Messages that the peer may not have. */
+  get size(): number {
+    return this.#ledger.size;
+  }
+
+  /** The same in bytes; short messages count with the most that they can be. */
+  get bytes(): number {
+    return this.#ledger.bytes + (this.#open?.message.bytes ?? 0);
+  }
+
+  /** Messages that wait for the wire or for room in the window. */
+  get waiting(): number {
+    return this.#ledger.waiting + (this.#open === undefined ? 0 : 1);
+  }
+
+  /** The number of the last message that is complete on the present wire. */
+  get last(): number {
+    return this.#ledger.last;
+  }
+
+  /** The number of the last message that the peer has. */
+  get acknowledged(): number {
+    return this.#ledger.acknowledged;
+  }
+
+  /** Frames that were written so far, on any wire. */
+  get writes(): number {
+    return this.#writes;
+  }
+
+  /** The largest message that the peer takes, in bytes. */
+  get maxMessageBytes(): number {
+    return this.#window.messageBytes;
+  }
+
+  /** Whether a sender should wait for {@linkcode room} before it sends more. */
+  get isBusy(): boolean {
+    const { bufferMessages, bufferBytes } = this.#options.limits;
+    if (this.#wire === undefined) return this.size >= bufferMessages || this.bytes >= bufferBytes;
+    return this.waiting > 0 || !this.#ledger.hasRoom(1, this.#window) || this.#wire.isCongested;
+  }
+
+  /** Sends a message, now or as soon as it can go. */
+  send(message: Outgoing): void {
+    const wire = this.#wire;
+    if (wire !== undefined && this.#canGo(message, wire)) {
+      this.#ledger.complete(message);
+      return this.#write(wire, message.text);
+    }
+    if (message.lane === "cancel" && this.#withdraw(message)) return;
+    this.#ledger.add(message);
+    this.#pump();
+  }
+
+  /** Resolves when a sender need not wait, or all has ended. */
+  room(): Promise<void> {
+    if (!this.isBusy) return Promise.resolve();
+    this.#room ??= Promise.withResolvers<void>();
+    if (this.#wire?.isCongested) this.#pollLater();
+    return this.#room.promise;
+  }
+
+  /** What the peer's count means on a new wire: whether what it lacks is still here. */
+  judge(received: number): "resumable" | "lost" | "impossible" {
+    if (received > this.#ledger.last) return "impossible";
+    return received < this.#ledger.acknowledged ? "lost" : "resumable";
+  }
+
+  /**
+   * Goes on over a new wire.
+   *
+   * @param wire The wire.
+   * @param received How many messages the peer has; it was judged before.
+   * @param peer What the peer takes.
+   */
+  attach(wire: Wire, received: number, peer: SessionLimits): void {
+    this.detach();
+    const wasWritten = this.#wasCut || this.#ledger.last > this.#ledger.acknowledged;
+    this.#wasCut = false;
+    const hasAdvanced = this.#ledger.acknowledge(received) === "advanced";
+    this.#ledger.rewind();
+    this.#strike(wasWritten && !hasAdvanced);
+    this.#wire = wire;
+    this.agree(peer);
+  }
+
+  /** Notes what the peer takes. */
+  agree(peer: SessionLimits): void {
+    this.#window = narrow(this.#options.limits, peer);
+    this.#pump();
+  }
+
+  /** Stops writing; messages are kept. */
+  detach(): void {
+    this.#wire = undefined;
+    this.#poll?.clear();
+    this.#poll = undefined;
+    if (this.#open !== undefined) {
+      this.#wasCut = true;
+      this.#ledger.putBack(this.#open.message);
+      this.#open = undefined;
+    }
+    this.#wake();
+  }
+
+  /** Forgets what the peer says it has. */
+  acknowledge(count: number): Acknowledgement {
+    const outcome = this.#ledger.acknowledge(count);
+    if (outcome === "advanced") this.#pump();
+    return outcome;
+  }
+
+  /** Gives up all messages. */
+  end(reason: Error): void {
+    this.detach();
+    this.#ledger.clear(reason);
+    this.#wake();
+  }
+
+  #canGo(message: Outgoing, wire: Wire): boolean {
+    return this.#ledger.waiting === 0 && this.#open === undefined && !wire.isCongested &&
+      isFrameSize(message.bytes, this.#sizes) && this.#ledger.hasRoom(message.bytes, this.#window);
+  }
+
+  #pump(): void {
+    const wire = this.#wire;
+    while (wire !== undefined && this.#wire === wire && this.#step(wire));
+    this.#wake();
+  }
+
+  /** Writes one frame. Returns whether there may be more. */
+  #step(wire: Wire): boolean {
+    if (this.#open !== undefined) return this.#overtake(wire, this.#open) || this.#advance(wire);
+    const message = this.#ledger.next;
+    if (message === undefined || !this.#ledger.hasRoom(message.bytes, this.#window)) return false;
+    if (wire.isCongested) return this.#pollLater();
+    if (isFrameSize(message.bytes, this.#sizes)) this.#writeJoined(wire);
+    else this.#openNext();
+    return true;
+  }
+
+  /** Writes what waits, as far as it fits into one frame. */
+  #writeJoined(wire: Wire): void {
+    const room = joinBytes(this.#sizes);
+    let frame = "";
+    let bytes = 0;
+    for (let next = this.#ledger.next; next !== undefined; next = this.#ledger.next) {
+      const size = countBytes(next.text) + 1;
+      const fits = bytes + size <= room && this.#ledger.hasRoom(next.bytes, this.#window);
+      if (bytes > 0 && !fits) break;
+      this.#ledger.take();
+      this.#ledger.complete(next);
+      frame = bytes === 0 ? next.text : `${frame}\n${next.text}`;
+      bytes += size;
+    }
+    this.#write(wire, frame);
+  }
+
+  #openNext(): void {
+    const message = this.#ledger.take();
+    if (message === undefined) return;
+    this.#open = { message, cutter: new PieceCutter(message.text, message.bytes) };
+  }
+
+  /** Lets a small message pass between the pieces of the open one. */
+  #overtake(wire: Wire, { message: open }: Open): boolean {
+    const next = this.#ledger.next;
+    const mayPass = next !== undefined && mayOvertake(open, next) && !wire.isCongested &&
+      isFrameSize(next.bytes, this.#sizes) &&
+      this.#ledger.hasRoom(next.bytes + open.bytes, this.#window);
+    if (!mayPass) return false;
+    this.#ledger.take();
+    this.#ledger.complete(next);
+    this.#write(wire, next.text);
+    return true;
+  }
+
+  /** Writes the next piece of the open message. */
+  #advance(wire: Wire): boolean {
+    if (wire.bufferedAmount > PACE_BYTES) return this.#pollLater();
+    const { message, cutter } = this.#open as Open;
+    const frame = cutter.next(this.#sizes);
+    if (cutter.isDone) {
+      this.#open = undefined;
+      this.#ledger.complete(message);
+    }
+    this.#write(wire, frame);
+    return true;
+  }
+
+  /** Takes a request back that is not complete, as it was cancelled. */
+  #withdraw(cancel: Outgoing): boolean {
+    const isMeant = ({ lane, id, wasComplete }: Outgoing) =>
+      lane === "request" && id === cancel.id && !wasComplete;
+    const withdrawn = this.#ledger.withdraw(isMeant);
+    if (this.#open !== undefined && isMeant(this.#open.message)) {
+      withdrawn.push(this.#open.message);
+      this.#open = undefined;
+      if (this.#wire !== undefined) this.#write(this.#wire, DROP_FRAME);
+    }
+    if (withdrawn.length === 0) return false;
+    for (const message of withdrawn) message.settled?.(new Error("The request was cancelled"));
+    cancel.settled?.();
+    this.#pump();
+    return true;
+  }
+
+  /** Some proxies end every connection that carries a certain message: smaller frames may help. */
+  #strike(isStrike: boolean): void {
+    this.#strikes = isStrike ? this.#strikes + 1 : 0;
+    if (this.#strikes < MAX_STRIKES) return;
+    this.#strikes = 0;
+    if (this.#sizes.max > MIN_FRAME_BYTES) {
+      this.#sizes = { ...this.#sizes, max: this.#sizes.max / 2 };
+      return;
+    }
+    this.#sizes = this.#options.sizes;
+    const message = this.#ledger.take();
+    if (message !== undefined) this.#options.poisoned(message);
+  }
+
+  #write(wire: Wire, frame: string): void {
+    this.#writes++;
+    wire.send(frame);
+  }
+
+  #pollLater(): false {
+    this.#poll ??= this.#options.clock.after(POLL_INTERVAL, () => {
+      this.#poll = undefined;
+      this.#pump();
+    });
+    return false;
+  }
+
+  #wake(): void {
+    if (this.#room === undefined) return;
+    if (this.isBusy) {
+      if (this.#wire?.isCongested) this.#pollLater();
+      return;
+    }
+    this.#room.resolve();
+    this.#room = undefined;
+  }
+}
+
+/**
+ * Whether a message may pass one that is in pieces: notifications keep their
+ * order, and a response never passes the progress that came before it.
+ */
+function mayOvertake(open: Outgoing, { lane }: Outgoing): boolean {
+  if (lane === "notification") return false;
+  return lane !== "response" || open.lane !== "notification";
+}

@@ -1,0 +1,274 @@
+import type { Clock, Timer } from "../clock.ts";
+import { ACK_DELAY } from "./acknowledger.ts";
+import { ackFrame, byeFrame, type ControlFrame, parseControl, pingFrame } from "./control.ts";
+import type { FrameSizes } from "./frames.ts";
+import type { SessionLimits } from "./limits.ts";
+import type { Outgoing } from "./outgoing.ts";
+import { Receiver } from "./receiver.ts";
+import { Sender } from "./sender.ts";
+import type { Wire } from "./wire.ts";
+
+/** Frames that steer the session and are not dealt with by {@linkcode SessionEnd} itself. */
+export type SteeringFrame = Exclude<
+  ControlFrame,
+  { readonly type: "ack" | "ping" | "pong" | "drop" }
+>;
+
+/** Who listens to a {@linkcode SessionEnd}. */
+export interface SessionEvents {
+  /** A message for the application came in, valid or not. */
+  message(text: string): void;
+  /** The peer steers the session. */
+  control(frame: SteeringFrame): void;
+  /** The peer answered a ping. */
+  pong(mark: unknown): void;
+  /** The peer broke the protocol; nothing more is to be read from this wire. */
+  violation(reason: string): void;
+  /** A message never gets through, whatever is tried; it was given up. */
+  poisoned(message: Outgoing): void;
+}
+
+/** Options of {@linkcode SessionEnd}. */
+export interface SessionEndOptions {
+  /** What this end takes and keeps. */
+  readonly limits: SessionLimits;
+  /** How large the frames are that it sends. */
+  readonly sizes: FrameSizes;
+  /** Who listens. */
+  readonly events: SessionEvents;
+  /** Where time comes from. */
+  readonly clock: Clock;
+  /** Runs a task after the present one: for peers that want prompt acknowledgements. */
+  readonly endTurn?: ((task: () => void) => void) | undefined;
+}
+
+/** What the peer said when the present wire was opened. */
+export interface Terms {
+  /** How many messages the peer has. */
+  readonly received: number;
+  /** What it takes. */
+  readonly limits: SessionLimits;
+  /** Whether it wants every turn to be answered. */
+  readonly promptAck?: boolean | undefined;
+}
+
+const BRACE = 0x7b;
+const BRACKET = 0x5b;
+const PLUS = 0x2b;
+const EQUALS = 0x3d;
+
+/**
+ * One end of a session, without any I/O. It outlives its wires: whatever was
+ * given to {@linkcode send} reaches the other end's application exactly once.
+ */
+export class SessionEnd {
+  readonly #options: SessionEndOptions;
+  readonly #sender: Sender;
+  readonly #receiver: Receiver;
+  #wire: Wire | undefined;
+  #promptAck = false;
+  /** Set while the end of a turn is awaited. */
+  #isTurnOpen = false;
+  /** Control frames that were written so far. */
+  #writes = 0;
+  #ackTimer: Timer | undefined;
+
+  /** @param options Bounds, and who listens. */
+  constructor(options: SessionEndOptions) {
+    const { limits, sizes, clock, events } = options;
+    this.#options = options;
+    this.#sender = new Sender({
+      limits,
+      sizes,
+      clock,
+      poisoned: (message) => events.poisoned(message),
+    });
+    this.#receiver = new Receiver(limits, {
+      message: (text) => events.message(text),
+      violation: (reason) => events.violation(reason),
+    });
+  }
+
+  /** How many messages were handed to the application. */
+  get received(): number {
+    return this.#receiver.delivered;
+  }
+
+  /** Grows whenever a message gets through, in either direction. */
+  get progress(): number {
+    return this.#receiver.delivered + this.#sender.acknowledged;
+  }
+
+  /** The number of the last message that left completely. */
+  get sent(): number {
+    return this.#sender.last;
+  }
+
+  /** Messages that the peer may not have. */
+  get bufferedMessages(): number {
+    return this.#sender.size;
+  }
+
+  /** The same in bytes; short messages count with the most that they can be. */
+  get bufferedBytes(): number {
+    return this.#sender.bytes;
+  }
+
+  /** Messages that could not be written yet. */
+  get waitingMessages(): number {
+    return this.#sender.waiting;
+  }
+
+  /** The largest message that the peer takes, in bytes. */
+  get maxMessageBytes(): number {
+    return this.#sender.maxMessageBytes;
+  }
+
+  /** Whether a sender should wait for {@linkcode room}. */
+  get isBusy(): boolean {
+    return this.#sender.isBusy;
+  }
+
+  /** Resolves when a sender need not wait, or the session has ended. */
+  room(): Promise<void> {
+    return this.#sender.room();
+  }
+
+  /** Sends a message, now or as soon as it can go. */
+  send(message: Outgoing): void {
+    this.#sender.send(message);
+  }
+
+  /** What the peer's count means on a new wire. */
+  judge(received: number): "resumable" | "lost" | "impossible" {
+    return this.#sender.judge(received);
+  }
+
+  /**
+   * Goes on over a new wire. Both ends have told each other how far they got.
+   *
+   * @param wire The wire.
+   * @param terms What the peer said; its count was judged before.
+   */
+  attach(wire: Wire, { received, limits, promptAck = false }: Terms): void {
+    this.detach();
+    this.#wire = wire;
+    this.#promptAck = promptAck;
+    this.#receiver.tell();
+    this.#sender.attach(wire, received, limits);
+  }
+
+  /** Notes what the peer takes, where it was not known when the wire was attached. */
+  agree(limits: SessionLimits): void {
+    this.#sender.agree(limits);
+  }
+
+  /** Leaves the wire; what is on it does not matter any more. */
+  detach(): void {
+    this.#wire = undefined;
+    this.#ackTimer?.clear();
+    this.#ackTimer = undefined;
+    this.#receiver.reset();
+    this.#sender.detach();
+  }
+
+  /** Hands messages to the application from now on, those that were held first. */
+  listen(): void {
+    this.#receiver.listen();
+    this.#acknowledge();
+  }
+
+  /** Takes a frame that came in on the present wire. */
+  receive(frame: string): void {
+    if (this.#wire === undefined) return;
+    if (this.#promptAck) this.#awaitTurn();
+    switch (frame.charCodeAt(0)) {
+      case BRACE:
+        this.#receiver.messages(frame);
+        return this.#acknowledge();
+      case PLUS:
+      case EQUALS:
+        this.#receiver.piece(frame);
+        return this.#acknowledge();
+      case BRACKET:
+        return this.#steer(frame);
+      default:
+        this.#options.events.violation("Unknown kind of frame");
+    }
+  }
+
+  /** Asks the peer for a sign of life. */
+  ping(mark: unknown): void {
+    this.#write(pingFrame("ping", mark, this.#receiver.tell()));
+  }
+
+  /** Says goodbye, or answers it. */
+  bye(count: number): void {
+    this.#write(byeFrame(count));
+  }
+
+  /** Ends the session: what the peer may not have is given up. */
+  end(reason: Error): void {
+    this.detach();
+    this.#sender.end(reason);
+  }
+
+  #steer(text: string): void {
+    const frame = parseControl(text);
+    const { events } = this.#options;
+    if (frame === undefined) return events.violation("Malformed control frame");
+    switch (frame.type) {
+      case "ack":
+        return this.#acknowledged(frame.count);
+      case "ping":
+        this.#acknowledged(frame.count);
+        return this.#write(pingFrame("pong", frame.mark, this.#receiver.tell()));
+      case "pong":
+        this.#acknowledged(frame.count);
+        return events.pong(frame.mark);
+      case "drop":
+        return this.#receiver.drop();
+      default:
+        events.control(frame);
+    }
+  }
+
+  #acknowledged(count: number): void {
+    if (this.#sender.acknowledge(count) === "impossible") {
+      this.#options.events.violation("Acknowledgement of a message that was never sent");
+    }
+  }
+
+  /** Tells the peer what was handed over, at once or soon. */
+  #acknowledge(): void {
+    if (this.#wire === undefined || !this.#receiver.hasNews) return;
+    if (this.#receiver.isDue) return this.#tell();
+    this.#ackTimer ??= this.#options.clock.after(ACK_DELAY, () => {
+      this.#ackTimer = undefined;
+      if (this.#receiver.hasNews) this.#tell();
+    });
+  }
+
+  #tell(): void {
+    this.#write(ackFrame(this.#receiver.tell()));
+  }
+
+  #write(frame: string): void {
+    this.#writes++;
+    this.#wire?.send(frame);
+  }
+
+  /**
+   * Whatever is written releases what the peer's kernel holds back; without an
+   * answer in this turn, an acknowledgement does.
+   */
+  #awaitTurn(): void {
+    if (this.#isTurnOpen) return;
+    this.#isTurnOpen = true;
+    const written = this.#writes + this.#sender.writes;
+    this.#options.endTurn?.(() => {
+      this.#isTurnOpen = false;
+      if (this.#writes + this.#sender.writes === written) this.#tell();
+    });
+  }
+}
