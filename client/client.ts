@@ -26,13 +26,12 @@ import type {
   MCPWebSocketClientPatch,
 } from "./client_options.ts";
 import { type ConnectionEvent, TypedEventTarget } from "./events.ts";
+import type { HealthCheckOptions, HealthReport } from "./health.ts";
 import { openConversation, type Opening } from "./opening.ts";
+import type { ConnectOptions } from "./options.ts";
 import { checkTime } from "./resolved_options.ts";
-import {
-  type ConnectOptions,
-  type TransportEvents,
-  WebSocketClientTransport,
-} from "./transport.ts";
+import { WebSocketClientTransport } from "./transport.ts";
+import type { TransportEvents } from "./transport_events.ts";
 
 /**
  * An MCP client over WebSocket without an SDK: typed requests, handlers for
@@ -101,6 +100,7 @@ export class MCPWebSocketClient<
     this.#forward("statechange");
     this.#forward("lost");
     this.#forward("recovered");
+    this.#forward("heartbeat");
     this.#forward("error");
   }
 
@@ -320,6 +320,27 @@ export class MCPWebSocketClient<
       requests: this.#peer.stats,
     });
   }
+
+  /**
+   * Tells how the connection does, and asks the server to answer at once where
+   * it can be asked. That it is down is a report, too.
+   *
+   * @param options How long the server may take, and a signal.
+   * @throws {RangeError} If `timeout` is none.
+   * @throws The signal's reason, if it aborts.
+   */
+  async healthCheck(options: HealthCheckOptions = {}): Promise<HealthReport> {
+    return await this.transport.healthCheck(options);
+  }
+
+  /** The transport's timer runs only while somebody listens here. */
+  protected override listenersChanged(type: keyof ClientEvents & string): void {
+    if (type !== "stats") return;
+    if (this.listenerCount(type) > 0) this.transport.addEventListener(type, this.#emitStats);
+    else this.transport.removeEventListener(type, this.#emitStats);
+  }
+
+  readonly #emitStats = (): void => this.emit("stats", this.getStats());
 
   get #identity(): { info: Implementation; capabilities: Capabilities } {
     const { clientInfo, capabilities = {} } = this.#options;

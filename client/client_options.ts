@@ -5,7 +5,7 @@ import type { ConnectionState } from "./connection.ts";
 import type { Opening } from "./opening.ts";
 import type { MutableOptions, WebSocketClientOptions } from "./options.ts";
 import type { ConnectionStats } from "./stats.ts";
-import type { TransportEvents } from "./transport.ts";
+import type { TransportEvents } from "./transport_events.ts";
 
 /** Options of {@linkcode MCPWebSocketClient}. */
 export interface MCPWebSocketClientOptions extends WebSocketClientOptions {
@@ -73,4 +73,6 @@ export interface ClientStats extends ConnectionStats {
 export interface ClientEvents extends TransportEvents {
   /** MCP has been opened; requests can be sent. */
   initialized: Opening;
+  /** The numbers, every `statsInterval` while the client is connected or trying to be. */
+  stats: ClientStats;
 }

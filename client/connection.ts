@@ -54,6 +54,11 @@ const LEGAL: {
   close: ["connecting", "connected", "reconnecting", "offline", "failed"],
 };
 
+/** Whether there is a connection, or one is tried for. */
+export function isStarted({ status }: ConnectionState): boolean {
+  return status !== "disconnected" && status !== "failed";
+}
+
 /** The state before anything has happened. */
 export function initialState(now: number): ConnectionState {
   return {

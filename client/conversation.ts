@@ -25,6 +25,7 @@ import {
   UNSUBSCRIBE,
 } from "../protocol/mcp.ts";
 import type { SendOptions } from "../protocol/transport.ts";
+import { type RequestMeter, UNMEASURED } from "./request_meter.ts";
 
 /** Options of {@linkcode Conversation}. */
 export interface ConversationOptions {
@@ -32,11 +33,15 @@ export interface ConversationOptions {
   readonly resend:
     | ((request: JsonRpcRequest, isSafe: boolean) => boolean)
     | undefined;
+  /** Measures requests. */
+  readonly meter?: RequestMeter | undefined;
 }
 
 interface InFlight {
   readonly request: JsonRpcRequest;
   readonly retry: boolean | undefined;
+  /** What the meter gave for it. */
+  readonly startedAt: number;
   /** How many connections were lost while it was in flight. */
   losses: number;
 }
@@ -107,7 +112,9 @@ export class Conversation {
     options?: SendOptions,
   ): void {
     if ("id" in message && message.id !== undefined) {
-      this.#inFlight.set(message.id, { request: message, retry: options?.retry, losses: 0 });
+      const startedAt = this.#start(message);
+      const retry = options?.retry;
+      this.#inFlight.set(message.id, { request: message, retry, startedAt, losses: 0 });
       if (message.method === INITIALIZE) this.#noteInitialize(message);
       else if (this.era === undefined) this.#noteEra(message);
     } else if (message.method === INITIALIZED) this.#initialized = message;
@@ -127,6 +134,7 @@ export class Conversation {
     const entry = id === undefined ? undefined : this.#inFlight.get(id);
     if (entry === undefined) return;
     this.#inFlight.delete(entry.request.id);
+    this.#options.meter?.answered(entry.startedAt, "error" in response);
     if ("result" in response) this.#learn(entry.request, response.result);
   }
 
@@ -142,6 +150,7 @@ export class Conversation {
     for (const [id, entry] of this.#inFlight) {
       if (mayRepeat && this.#mayRepeat(entry)) continue;
       this.#inFlight.delete(id);
+      this.#options.meter?.lost();
       lost.push(lostRequest(entry.request));
     }
     return lost;
@@ -195,6 +204,12 @@ export class Conversation {
     for (const [id, { request }] of this.#inFlight) {
       if (request.method === DISCOVER) this.#inFlight.delete(id);
     }
+  }
+
+  /** A subscription takes as long as it is wanted. */
+  #start({ method }: JsonRpcRequest): number {
+    const { meter } = this.#options;
+    return meter === undefined || method === LISTEN ? UNMEASURED : meter.started();
   }
 
   #noteEra(request: JsonRpcRequest): void {

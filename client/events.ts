@@ -83,6 +83,7 @@ export class TypedEventTarget<Events extends BaseEvents> extends EventTarget {
       forget: () => signal?.removeEventListener("abort", remove),
     });
     super.addEventListener(type, wrapped);
+    this.listenersChanged(type);
   }
 
   /**
@@ -101,12 +102,16 @@ export class TypedEventTarget<Events extends BaseEvents> extends EventTarget {
     listeners?.delete(listener);
     registration.forget();
     super.removeEventListener(type, registration.wrapped);
+    this.listenersChanged(type);
   }
 
   /** How many listeners an event has. */
   listenerCount(type: keyof Events & string): number {
     return this.#registrations.get(type)?.size ?? 0;
   }
+
+  /** Called when a listener of an event has come or gone. */
+  protected listenersChanged(_type: keyof Events & string): void {}
 
   /** Tells the listeners; without any, nothing is made. */
   protected emit<Type extends keyof Events & string>(

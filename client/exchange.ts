@@ -1,6 +1,6 @@
 import { MCPCapacityError } from "../protocol/errors.ts";
 import type { JsonRpcMessage, JsonRpcRequest } from "../protocol/jsonrpc.ts";
-import { DISCOVER, PING } from "../protocol/mcp.ts";
+import { DISCOVER, INITIALIZED, PING } from "../protocol/mcp.ts";
 import type { MessageExtra, SendOptions } from "../protocol/transport.ts";
 import { Conversation, type ConversationOptions } from "./conversation.ts";
 import { InboundIds } from "./inbound_ids.ts";
@@ -99,4 +99,9 @@ export class Exchange {
     const text = `Cannot send request as ${this.#maxInFlight} are in flight already`;
     throw new MCPCapacityError(text, this.#maxInFlight);
   }
+}
+
+/** Whether the message completes the opening; a request is likely to follow at once. */
+export function isInitialized(message: JsonRpcMessage): boolean {
+  return "method" in message && message.method === INITIALIZED;
 }

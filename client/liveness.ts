@@ -6,6 +6,10 @@ import {
   recordLife,
   startHeartbeat,
 } from "../protocol/heartbeat.ts";
+import { stopwatch } from "./stopwatch.ts";
+import type { PingSink } from "./vitals.ts";
+
+const NOBODY: PingSink = { pinged() {}, ponged() {}, missed() {} };
 
 /** Watches one connection for signs of life. */
 export class Liveness {
@@ -13,25 +17,34 @@ export class Liveness {
   readonly #clock: Clock;
   readonly #ping: () => boolean;
   readonly #dead: () => void;
+  readonly #pings: PingSink;
+  readonly #stopwatch: () => number;
   readonly #state: HeartbeatState;
   #timer: Timer | undefined;
+  #isStopped = false;
+  /** When the last ping went out, as long as its answer is of interest. */
+  #askedAt: number | undefined;
 
   /**
    * @param policy The intervals.
    * @param clock Where time comes from.
    * @param ping Sends a ping; `false` if this peer cannot be asked.
    * @param dead Called once, when the peer is given up.
+   * @param pings Told what becomes of pings.
    */
   constructor(
     policy: HeartbeatPolicy,
     clock: Clock,
     ping: () => boolean,
     dead: () => void,
+    pings: PingSink = NOBODY,
   ) {
     this.#policy = policy;
     this.#clock = clock;
     this.#ping = ping;
     this.#dead = dead;
+    this.#pings = pings;
+    this.#stopwatch = stopwatch(clock);
     this.#state = startHeartbeat(clock.now());
     this.#look();
   }
@@ -41,21 +54,46 @@ export class Liveness {
     recordLife(this.#state, this.#clock.now());
   }
 
+  /** Notes that the last ping was answered. What came too late tells nothing: somebody slept. */
+  answered(): void {
+    const askedAt = this.#askedAt;
+    if (askedAt === undefined) return;
+    this.#askedAt = undefined;
+    const ms = this.#stopwatch() - askedAt;
+    if (ms <= this.#policy.timeout) this.#pings.ponged(ms);
+  }
+
   /** Stops watching. */
   stop(): void {
+    this.#isStopped = true;
     this.#timer?.clear();
     this.#timer = undefined;
   }
 
   #look(): void {
     const now = this.#clock.now();
+    const missed = this.#state.missed;
     const action = nextHeartbeat(this.#state, now, this.#policy);
+    if (this.#state.missed > missed) this.#miss();
+    // Whoever was told of the miss may have hung up.
+    if (this.#isStopped) return;
     if (action.type === "dead") return this.#dead();
-    // Who cannot be asked is not accused of silence.
-    if (action.type === "ping" && !this.#ping()) this.seen();
+    if (action.type === "ping") this.#send();
     this.#timer = this.#clock.after(
       Math.max(action.at - now, 1),
       () => this.#look(),
     );
+  }
+
+  #miss(): void {
+    this.#askedAt = undefined;
+    this.#pings.missed();
+  }
+
+  #send(): void {
+    // Who cannot be asked is not accused of silence.
+    if (!this.#ping()) return this.seen();
+    this.#askedAt = this.#stopwatch();
+    this.#pings.pinged();
   }
 }

@@ -37,22 +37,30 @@ export type {
   ErrorDetail,
 } from "./events.ts";
 export { ConnectionEvent, TypedEventTarget } from "./events.ts";
+export type { ErrorSummary } from "./error_summary.ts";
+export type { HealthCheckOptions, HealthReason, HealthReport } from "./health.ts";
+export { OFFLINE_META } from "./offline.ts";
 export type { Opening } from "./opening.ts";
 export type {
+  ConnectOptions,
   DialRecord,
   HeartbeatOptions,
   MessageRecord,
   MutableOptions,
+  OfflineAnswer,
   OutboxOptions,
+  OverflowPolicy,
   PerformanceHooks,
   Provided,
   ReconnectOptions,
   WebSocketClientOptions,
 } from "./options.ts";
 export type { Loss } from "./recovery.ts";
+export type { LatencyStats, RequestStats } from "./request_meter.ts";
 export type { ConnectionStats } from "./stats.ts";
-export type { ConnectOptions, TransportEvents } from "./transport.ts";
 export { WebSocketClientTransport } from "./transport.ts";
+export type { HeartbeatDetail, TransportEvents } from "./transport_events.ts";
+export type { VitalSigns } from "./vitals.ts";
 export type { SocketTransportOptions } from "../protocol/socket_transport.ts";
 export { adopt, SocketTransport } from "../protocol/socket_transport.ts";
 export {

@@ -1,7 +1,13 @@
 import type { Clock } from "../protocol/clock.ts";
 import type { LossCause } from "../protocol/close_codes.ts";
-import type { JsonRpcRequest } from "../protocol/jsonrpc.ts";
+import type { JsonRpcErrorObject, JsonRpcParams, JsonRpcRequest } from "../protocol/jsonrpc.ts";
 import type { Logger } from "../protocol/transport.ts";
+
+/** Options of {@linkcode WebSocketClientTransport.start}. */
+export interface ConnectOptions {
+  /** Gives up connecting. */
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** How a lost connection is opened again. */
 export interface ReconnectOptions {
@@ -80,6 +86,18 @@ export interface HeartbeatOptions {
   readonly discover: boolean;
 }
 
+/**
+ * What happens to a message for which there is no room in the queue:
+ *
+ * - `"reject"`: it is refused.
+ * - `"drop-oldest"`: the oldest messages are, until there is room.
+ * - `"block"`: its sender waits for room, in turn; as many senders may wait as
+ *   messages, those beyond are refused.
+ *
+ * Whoever is refused gets {@linkcode MCPCapacityError}, and nothing was sent.
+ */
+export type OverflowPolicy = "reject" | "drop-oldest" | "block";
+
 /** What may wait while there is no connection. */
 export interface OutboxOptions {
   /**
@@ -95,12 +113,30 @@ export interface OutboxOptions {
    */
   readonly maxBytes: number;
   /**
-   * How long a message may wait, in milliseconds.
+   * How long a message may wait, in milliseconds; waiting for room counts.
    *
    * @default {60_000}
    */
   readonly maxAge: number;
+  /**
+   * What happens when there is no room. A connection that is there, but has
+   * fallen behind, refuses what is too much for it under any policy.
+   *
+   * @default {"reject"}
+   */
+  readonly overflow: OverflowPolicy;
 }
+
+/** What a request is answered with while there is no connection: a result, or an error. */
+export type OfflineAnswer =
+  | {
+    /** The result, of the shape that the method has. */
+    readonly result: JsonRpcParams;
+  }
+  | {
+    /** The error, as the server would answer it. */
+    readonly error: JsonRpcErrorObject;
+  };
 
 /** What happened to one message, for measuring. */
 export interface MessageRecord {
@@ -192,6 +228,25 @@ export interface WebSocketClientOptions extends MutableOptions {
   readonly resend?:
     | ((request: JsonRpcRequest, isSafe: boolean) => boolean)
     | undefined;
+  /**
+   * Answers a request here while a lost connection is being opened again, so
+   * that a user is told instead of left waiting. Its answer reaches the caller
+   * like any other; a result is marked with {@linkcode OFFLINE_META}. Without
+   * an answer the request is queued as usual; so it is when this throws, which
+   * becomes an `error` event.
+   *
+   * @param request The request.
+   */
+  readonly offlineResponse?:
+    | ((request: JsonRpcRequest) => OfflineAnswer | undefined)
+    | undefined;
+  /**
+   * How often a `stats` event comes, in milliseconds, while somebody listens to
+   * it and the transport is started; `false` sends none.
+   *
+   * @default {60_000}
+   */
+  readonly statsInterval?: number | false | undefined;
   /** A `Deno.HttpClient` with certificates or a proxy. Deno only. */
   readonly httpClient?: unknown;
   /** Told what happens; never told a secret or a message. */

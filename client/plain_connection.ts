@@ -18,6 +18,7 @@ import type { ResolvedOptions } from "./resolved_options.ts";
 import { type Loss, lossError, lossOf } from "./recovery.ts";
 import { holdsFrames } from "./runtime.ts";
 import type { OpenConnection } from "./supervisor.ts";
+import type { PingSink } from "./vitals.ts";
 
 /** Something to ask the peer. */
 export interface Question {
@@ -25,6 +26,18 @@ export interface Question {
   readonly method: string;
   /** Its parameters. */
   readonly params?: JsonRpcParams;
+}
+
+/** Limits of {@linkcode PlainConnection.ask}. */
+export interface AskLimits {
+  /**
+   * How long the answer may take, in milliseconds; by default as long as connecting may.
+   *
+   * @default {30_000}
+   */
+  readonly timeout?: number | undefined;
+  /** Gives up waiting. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Who listens to a {@linkcode PlainConnection}. */
@@ -144,23 +157,31 @@ export class PlainConnection implements OpenConnection {
   /**
    * Sends a request of the transport's own.
    *
+   * @param method The method.
+   * @param params Its parameters.
+   * @param limits A time limit, and a signal.
    * @returns The answer, whatever it says.
+   * @throws The signal's reason, if it aborts.
    * @throws {MCPTimeoutError} If it does not come in time.
    * @throws {MCPConnectionError} If the connection is lost before.
    */
   async ask(
     method: string,
     params: JsonRpcParams | undefined,
+    limits: AskLimits = {},
   ): Promise<JsonRpcResponse> {
-    const { connectTimeout, clock } = this.#options;
+    const { clock } = this.#options;
+    const { timeout = this.#options.connectTimeout, signal } = limits;
     const { promise, resolve, reject } = Promise.withResolvers<
       JsonRpcResponse
     >();
     const id = this.#post(method, params, resolve);
-    const timer = clock.after(connectTimeout, () => {
-      const text = `Peer did not answer "${method}" within ${connectTimeout} ms`;
-      reject(new MCPTimeoutError(text, connectTimeout, { retryable: true }));
+    const timer = clock.after(timeout, () => {
+      const text = `Peer did not answer "${method}" within ${timeout} ms`;
+      reject(new MCPTimeoutError(text, timeout, { retryable: true }));
     });
+    const abort = () => reject(signal?.reason);
+    signal?.addEventListener("abort", abort, { once: true });
     try {
       return await Promise.race([
         promise,
@@ -168,6 +189,7 @@ export class PlainConnection implements OpenConnection {
       ]);
     } finally {
       timer.clear();
+      signal?.removeEventListener("abort", abort);
       this.#private.delete(id);
     }
   }
@@ -190,23 +212,30 @@ export class PlainConnection implements OpenConnection {
    *
    * @param heartbeat The intervals.
    * @param probe What to ask the peer, `undefined` if it cannot be asked.
+   * @param pings Told what becomes of what it is asked.
    */
   watch(
     heartbeat: HeartbeatOptions,
     probe: () => Question | undefined,
+    pings?: PingSink,
   ): void {
+    let asked = 0;
+    // Any frame is life: what the answer says does not matter, only how long it took.
+    const answered = () => this.#liveness?.answered();
     const ping = () => {
       const question = probe();
-      // Any frame is life: what the answer says does not matter.
-      if (question !== undefined) this.ping(question);
-      return question !== undefined;
+      if (question === undefined) return false;
+      // An answer to an older one would be taken for this one's.
+      this.#private.delete(asked);
+      asked = this.#post(question.method, question.params, answered);
+      return true;
     };
     const dead = () => {
       const reason = "The peer is silent";
       this.#link?.abandon();
       this.#closed({ code: CLOSE_CODES.HEARTBEAT_TIMEOUT, reason });
     };
-    this.#liveness = new Liveness(heartbeat, this.#options.clock, ping, dead);
+    this.#liveness = new Liveness(heartbeat, this.#options.clock, ping, dead, pings);
   }
 
   /** Ends the connection in good order, within a second. */

@@ -6,15 +6,36 @@ import { lossError } from "./recovery.ts";
 
 /**
  * Tells a new connection what the lost one was told, so that the application
- * need not notice. In the modern era there is nothing to tell.
+ * need not notice. In the modern era there is nothing to tell. A connection on
+ * which that fails is dropped.
  *
  * @param connection The new connection.
  * @param conversation What was said.
  * @param report Told of what could not be restored.
+ * @param signal Gives up.
  * @throws {MCPConnectionError} If the server is no longer the one that was lost, or is lost, too.
  * @throws {MCPTimeoutError} If it does not answer.
  */
 export async function reopen(
+  connection: PlainConnection,
+  conversation: Conversation,
+  report: (error: Error) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const drop = () => connection.drop();
+  signal.addEventListener("abort", drop, { once: true });
+  try {
+    await restore(connection, conversation, report);
+    signal.throwIfAborted();
+  } catch (error) {
+    connection.drop();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", drop);
+  }
+}
+
+async function restore(
   connection: PlainConnection,
   conversation: Conversation,
   report: (error: Error) => void,

@@ -5,7 +5,9 @@ import type { Logger } from "../protocol/transport.ts";
 import type {
   HeartbeatOptions,
   MutableOptions,
+  OfflineAnswer,
   OutboxOptions,
+  OverflowPolicy,
   PerformanceHooks,
   Provided,
   ReconnectOptions,
@@ -24,9 +26,13 @@ export interface ResolvedOptions {
   readonly maxReceiveBytes: number;
   readonly maxInFlight: number;
   readonly outbox: OutboxOptions;
+  /** What may wait for room in a connection: what is in flight already, more or less. */
+  readonly congestion: Omit<OutboxOptions, "maxAge">;
   readonly resend:
     | ((request: JsonRpcRequest, isSafe: boolean) => boolean)
     | undefined;
+  readonly offlineResponse: ((request: JsonRpcRequest) => OfflineAnswer | undefined) | undefined;
+  readonly statsInterval: number | false;
   readonly httpClient: unknown;
   readonly logger: Logger | undefined;
   readonly hooks: PerformanceHooks;
@@ -54,7 +60,13 @@ const OUTBOX: OutboxOptions = {
   maxMessages: 1_000,
   maxBytes: 4 * 1024 * 1024,
   maxAge: 60_000,
+  overflow: "reject",
 };
+
+/** What may wait for room in a connection, in bytes of UTF-8. */
+const MAX_CONGESTION = 64 * 1024 * 1024;
+
+const OVERFLOWS: readonly OverflowPolicy[] = ["reject", "drop-oldest", "block"];
 
 /**
  * The options with defaults, checked.
@@ -65,6 +77,7 @@ const OUTBOX: OutboxOptions = {
 export function resolveOptions(
   options: WebSocketClientOptions,
 ): ResolvedOptions {
+  const { maxInFlight = 16_384 } = options;
   const resolved: ResolvedOptions = {
     connectTimeout: options.connectTimeout ?? 30_000,
     reconnect: group(RECONNECT, options.reconnect),
@@ -74,9 +87,12 @@ export function resolveOptions(
     protocols: options.protocols ?? [PLAIN_SUBPROTOCOL],
     maxSendBytes: options.maxSendBytes ?? 1024 * 1024,
     maxReceiveBytes: options.maxReceiveBytes ?? 64 * 1024 * 1024,
-    maxInFlight: options.maxInFlight ?? 16_384,
+    maxInFlight,
     outbox: { ...OUTBOX, ...options.outbox },
+    congestion: { maxMessages: maxInFlight, maxBytes: MAX_CONGESTION, overflow: "reject" },
     resend: options.resend,
+    offlineResponse: options.offlineResponse,
+    statsInterval: options.statsInterval ?? 60_000,
     httpClient: options.httpClient,
     logger: options.logger,
     hooks: options.hooks ?? {},
@@ -129,6 +145,14 @@ function checkOptions(options: ResolvedOptions): void {
   checkInteger("outbox.maxMessages", outbox.maxMessages);
   checkInteger("outbox.maxBytes", outbox.maxBytes);
   checkRange("outbox.maxAge", outbox.maxAge, 1, MAX_TIME);
+  if (!OVERFLOWS.includes(outbox.overflow)) {
+    const names = OVERFLOWS.map((name) => `"${name}"`).join(", ");
+    const text = `must be one of ${names}: current value is ${JSON.stringify(outbox.overflow)}`;
+    throw new TypeError(`Option "outbox.overflow" ${text}`);
+  }
+  if (options.statsInterval !== false) {
+    checkRange("statsInterval", options.statsInterval, 1, MAX_TIME);
+  }
   checkProtocols(options.protocols);
   if (reconnect !== false) {
     checkInteger("reconnect.attempts", reconnect.attempts);

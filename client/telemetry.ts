@@ -1,9 +1,16 @@
+import type { Clock } from "../protocol/clock.ts";
+import { toError } from "../protocol/errors.ts";
 import { guard } from "../protocol/guard.ts";
 import type { Logger } from "../protocol/transport.ts";
 import type { ConnectionState } from "./connection.ts";
+import { type ErrorSummary, summarize } from "./error_summary.ts";
 import type { PerformanceHooks } from "./options.ts";
 import { type Loss, lossError } from "./recovery.ts";
-import { type ConnectionStats, Counters } from "./stats.ts";
+import { RequestMeter, type RequestStats } from "./request_meter.ts";
+import { type ConnectionStats, Counters, type PresentStats } from "./stats.ts";
+import { stopwatch } from "./stopwatch.ts";
+import type { HeartbeatDetail } from "./transport_events.ts";
+import { type PingSink, Vitals, type VitalSigns } from "./vitals.ts";
 
 /** Options of {@linkcode Telemetry}. */
 export interface TelemetryOptions {
@@ -15,30 +22,72 @@ export interface TelemetryOptions {
   readonly hooks: PerformanceHooks;
   /** Told of hooks that fail. */
   readonly report: (error: Error, context: string) => void;
+  /** Told of every ping that was answered or not. */
+  readonly onHeartbeat: (detail: HeartbeatDetail) => void;
+  /** Where time comes from. */
+  readonly clock: Clock;
 }
 
 /** What a transport counts, logs and measures. No message and no secret gets here. */
-export class Telemetry {
+export class Telemetry implements PingSink {
+  /** Measures requests. */
+  readonly requests: RequestMeter;
   readonly #options: TelemetryOptions;
   readonly #counters = new Counters();
+  readonly #vitals = new Vitals();
+  #lastError: ErrorSummary | undefined;
 
   /** @param options Who is told. */
   constructor(options: TelemetryOptions) {
     this.#options = options;
+    this.requests = new RequestMeter(stopwatch(options.clock));
+  }
+
+  /** The last error or loss. */
+  get lastError(): ErrorSummary | undefined {
+    return this.#lastError;
   }
 
   /** Notes a message. */
   message(direction: "in" | "out", length: number): void {
-    if (direction === "in") this.#counters.messagesReceived++;
-    else this.#counters.messagesSent++;
+    const counters = this.#counters;
+    if (direction === "in") {
+      counters.messagesReceived++;
+      counters.unitsReceived += length;
+    } else {
+      counters.messagesSent++;
+      counters.unitsSent += length;
+    }
     const { onMessage } = this.#options.hooks;
     if (onMessage) this.#guard(() => onMessage({ direction, length }), "hooks.onMessage");
   }
 
-  /** Notes a dial. */
-  dial(ok: boolean, duration: number, attempt: number): void {
+  /**
+   * Measures a dial, and reports why it failed unless it was given up.
+   *
+   * @typeParam T What it opens.
+   * @param dial Dials.
+   * @param attempt 1 for the first since the connection was lost.
+   * @param signal Gives up.
+   */
+  async measure<T>(dial: () => Promise<T>, attempt: number, signal: AbortSignal): Promise<T> {
+    const { clock, report } = this.#options;
+    const startedAt = clock.now();
+    try {
+      const connection = await dial();
+      this.#dialled(true, clock.now() - startedAt, attempt);
+      return connection;
+    } catch (thrown) {
+      this.#dialled(false, clock.now() - startedAt, attempt);
+      if (!signal.aborted) report(toError(thrown), "dial");
+      throw thrown;
+    }
+  }
+
+  #dialled(ok: boolean, duration: number, attempt: number): void {
     const record = { ok, duration, attempt };
     this.#counters.record(record);
+    if (ok) this.#vitals.opened();
     const { onDial } = this.#options.hooks;
     if (onDial) this.#guard(() => onDial(record), "hooks.onDial");
   }
@@ -46,13 +95,48 @@ export class Telemetry {
   /** Notes a loss. */
   loss(loss: Loss, willRetry: boolean): void {
     this.#counters.losses++;
+    const error = lossError(loss);
+    this.#remember(error, "connection");
     const then = willRetry ? "reconnecting" : "not reconnecting";
-    this.#log("warn", `${lossError(loss).message}; ${then}`);
+    this.#log("warn", `${error.message}; ${then}`);
   }
 
   /** Notes that a connection that had been lost is usable again. */
   recovery(): void {
     this.#counters.reconnects++;
+  }
+
+  /** Notes that a session went on after a loss, and how many messages were sent again. */
+  resumed(replayed: number): void {
+    this.#counters.resumes++;
+    this.#counters.replayedMessages += replayed;
+  }
+
+  /** Notes that a session could not go on after a loss. */
+  sessionLost(): void {
+    this.#counters.sessionsLost++;
+  }
+
+  /** Notes that a request was answered here. */
+  offlineResponse(): void {
+    this.#counters.offlineResponses++;
+  }
+
+  /** Notes a ping. */
+  pinged(): void {
+    this.#vitals.pinged();
+  }
+
+  /** Notes the answer to a ping, with its round trip in milliseconds. */
+  ponged(ms: number): void {
+    this.#vitals.ponged(ms);
+    this.#options.onHeartbeat({ latency: ms, missed: 0 });
+  }
+
+  /** Notes that a ping was not answered in time. */
+  missed(): void {
+    this.#vitals.missed();
+    this.#options.onHeartbeat({ latency: undefined, missed: this.#vitals.misses });
   }
 
   /** Notes a change of state. */
@@ -63,12 +147,22 @@ export class Telemetry {
 
   /** Notes an error. */
   error(error: Error, context: string): void {
+    this.#counters.errors++;
+    this.#remember(error, context);
     this.#log("error", `${context}: ${error.message}`);
   }
 
-  /** The numbers as they are now. */
-  snapshot(present: Parameters<Counters["snapshot"]>[0]): ConnectionStats {
-    return this.#counters.snapshot(present);
+  /**
+   * The numbers as they are now.
+   *
+   * @param present What is only known elsewhere.
+   */
+  snapshot(present: Omit<PresentStats, keyof RequestStats | keyof VitalSigns>): ConnectionStats {
+    return this.#counters.snapshot({ ...present, ...this.#vitals.signs, ...this.requests.stats });
+  }
+
+  #remember(error: Error, context: string): void {
+    this.#lastError = summarize(error, context, this.#options.clock.now());
   }
 
   /** A logger that fails must not end what it logs. */

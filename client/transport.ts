@@ -1,46 +1,26 @@
 import { MCPConnectionError, toError } from "../protocol/errors.ts";
 import { guard, isPromiseLike } from "../protocol/guard.ts";
-import { type JsonRpcMessage, serializeMessage } from "../protocol/jsonrpc.ts";
-import { CANCELLED, INITIALIZED } from "../protocol/mcp.ts";
+import { isRequest, type JsonRpcMessage, serializeMessage } from "../protocol/jsonrpc.ts";
+import { CANCELLED } from "../protocol/mcp.ts";
 import type { MessageExtra, SendOptions, Transport } from "../protocol/transport.ts";
-import type { ConnectionState } from "./connection.ts";
+import { type ConnectionState, isStarted } from "./connection.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
-import { type BaseEvents, TypedEventTarget } from "./events.ts";
-import { Exchange, type Notice } from "./exchange.ts";
-import type { MutableOptions, WebSocketClientOptions } from "./options.ts";
+import { TypedEventTarget } from "./events.ts";
+import { Exchange, isInitialized, type Notice } from "./exchange.ts";
+import { checkHealth, type HealthCheckOptions, type HealthReport } from "./health.ts";
+import { answerOffline, isCutOff } from "./offline.ts";
+import type { ConnectOptions, MutableOptions, WebSocketClientOptions } from "./options.ts";
 import { patchOptions, type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
-import { Outbox, type OutboxBounds } from "./outbox.ts";
-import { PlainConnection } from "./plain_connection.ts";
+import { Outbox } from "./outbox.ts";
+import { type AskLimits, PlainConnection } from "./plain_connection.ts";
+import { Pump } from "./pump.ts";
 import type { Loss } from "./recovery.ts";
 import { reopen } from "./reopening.ts";
 import type { ConnectionStats } from "./stats.ts";
-import { type OpenConnection, Supervisor } from "./supervisor.ts";
+import { Supervisor } from "./supervisor.ts";
 import { Telemetry } from "./telemetry.ts";
-
-/** What may wait for room in a connection, in bytes of UTF-8. */
-const MAX_CONGESTION = 64 * 1024 * 1024;
-
-/** The events of {@linkcode WebSocketClientTransport}. */
-export interface TransportEvents extends BaseEvents {
-  /** The state changed. */
-  statechange: {
-    readonly state: ConnectionState;
-    readonly previous: ConnectionState;
-  };
-  /** A connection was lost; `willRetry` says whether it will be dialled again. */
-  lost: { readonly loss: Loss; readonly willRetry: boolean };
-  /**
-   * A connection that had been lost is usable again; `repeated` requests were
-   * sent again, the others had been settled when it was lost.
-   */
-  recovered: { readonly attempt: number; readonly repeated: number };
-}
-
-/** Options of {@linkcode WebSocketClientTransport.start}. */
-export interface ConnectOptions {
-  /** Gives up connecting. */
-  readonly signal?: AbortSignal | undefined;
-}
+import { Ticker } from "./ticker.ts";
+import type { TransportEvents } from "./transport_events.ts";
 
 /**
  * An MCP client's transport over WebSocket. It gives the official SDKs' `Client`
@@ -82,6 +62,7 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
   readonly #telemetry: Telemetry;
   readonly #outbox: Outbox;
   readonly #supervisor: Supervisor;
+  readonly #ticker: Ticker;
   #options: ResolvedOptions;
   #exchange: Exchange;
   /** Set while the application's messages may go out. */
@@ -90,9 +71,7 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
   #wasLost = false;
   /** Requests that the present connection was told again. */
   #repeated = 0;
-  #isPumping = false;
-  /** What may wait for room in a connection: what is in flight already, more or less. */
-  readonly #congestion: OutboxBounds;
+  readonly #pump: Pump;
   /** The last error that was reported. */
   #reported: Error | undefined;
   #ended: Promise<void> = Promise.resolve();
@@ -114,28 +93,44 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     super();
     this.#endpoint = parseEndpoint(endpoint);
     this.#options = resolveOptions(options);
-    const { clock, outbox } = this.#options;
+    const { clock, outbox, statsInterval } = this.#options;
     this.#outbox = new Outbox(outbox, clock);
-    this.#congestion = { maxMessages: this.#options.maxInFlight, maxBytes: MAX_CONGESTION };
-    this.#exchange = new Exchange(this.#options);
+    this.#pump = new Pump(
+      this.#outbox,
+      () => this.#connection,
+      ({ message, text, options }) => this.#write(message, text, options),
+    );
     this.#telemetry = new Telemetry({
       ...this.#options,
       name: this.#endpoint.name,
       report: (error, context) => this.#report(error, context),
+      onHeartbeat: (detail) => this.emit("heartbeat", detail),
     });
+    this.#exchange = this.#newExchange();
     this.#supervisor = new Supervisor({
-      open: (signal) => this.#open(signal),
+      open: (signal) => {
+        return this.#telemetry.measure(() => this.#connect(signal), this.state.attempt, signal);
+      },
       policy: () => this.#endpoint.socket === undefined && this.#options.reconnect,
       onState: (state, previous) => this.#changed(state, previous),
       onLoss: (loss, willRetry) => this.#lose(loss, willRetry),
       onEnd: (reason) => this.#end(reason),
       clock,
     });
+    const isWatched = () => isStarted(this.state) && this.listenerCount("stats") > 0;
+    this.#ticker = new Ticker(statsInterval, clock, isWatched, () => {
+      this.emit("stats", this.getStats());
+    });
   }
 
   /** Where the connection stands. */
   get state(): ConnectionState {
     return this.#supervisor.state;
+  }
+
+  /** Messages that wait for a connection, or for room in it. */
+  get queueSize(): number {
+    return this.#outbox.size;
   }
 
   /**
@@ -177,17 +172,30 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     const text = serializeMessage(message, this.#options.maxSendBytes);
     const connection = this.#connection;
     if (connection?.isOpen && !connection.isCongested && this.#outbox.size === 0) {
-      return this.#write(connection, message, text, options);
+      return this.#write(message, text, options);
     }
-    const { status } = this.state;
-    if (status === "disconnected" || status === "failed") {
+    if (connection === undefined && this.#answerOffline(message)) return;
+    if (!isStarted(this.state)) {
+      const { status } = this.state;
       const outcome = "not-sent";
       throw new MCPConnectionError(`Cannot send message: the transport is ${status}`, { outcome });
     }
     if (this.#withdraw(message)) return;
-    const sent = this.#outbox.add(message, text, options, connection && this.#congestion);
-    this.#pump();
+    const { congestion } = this.#options;
+    const sent = this.#outbox.add(message, text, options, connection && congestion);
+    this.#pump.run();
     return sent;
+  }
+
+  /**
+   * Gives up all that waits for a connection, or for room in it: its senders
+   * get {@linkcode MCPConnectionError} with `outcome: "not-sent"`.
+   *
+   * @param reason Why, for their errors.
+   * @returns How many messages that were.
+   */
+  clearQueue(reason = "the queue was cleared"): number {
+    return this.#outbox.clear(new MCPConnectionError(reason, { outcome: "not-sent" }));
   }
 
   /**
@@ -231,23 +239,40 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     return this.#telemetry.snapshot({
       uptime: status === "connected" ? this.#options.clock.now() - since : undefined,
       pendingRequests: this.#exchange.conversation.size,
-      queuedMessages: this.#outbox.size,
-      queuedBytes: this.#outbox.bytes,
+      ...this.#outbox.stats,
+      bufferedMessages: 0,
+      bufferedBytes: 0,
     });
   }
 
-  async #open(signal: AbortSignal): Promise<OpenConnection> {
-    const { clock } = this.#options;
-    const startedAt = clock.now();
-    try {
-      const connection = await this.#connect(signal);
-      this.#telemetry.dial(true, clock.now() - startedAt, this.state.attempt);
-      return connection;
-    } catch (thrown) {
-      this.#telemetry.dial(false, clock.now() - startedAt, this.state.attempt);
-      if (!signal.aborted) this.#report(toError(thrown), "dial");
-      throw thrown;
-    }
+  /**
+   * Tells how the connection does, and asks the peer to answer at once where it
+   * can be asked. That it is down is a report, too.
+   *
+   * @param options How long the peer may take, and a signal.
+   * @throws {RangeError} If `timeout` is none.
+   * @throws The signal's reason, if it aborts.
+   */
+  healthCheck(options: HealthCheckOptions = {}): Promise<HealthReport> {
+    const { heartbeat, clock, outbox } = this.#options;
+    const connection = this.#connection;
+    const question = heartbeat ? this.#exchange.question(heartbeat.discover) : undefined;
+    const ask = connection && question &&
+      ((limits: AskLimits) => connection.ask(question.method, question.params, limits));
+    const facts = () => {
+      const { lastError } = this.#telemetry;
+      return { state: this.state.status, stats: this.getStats(), outbox, lastError };
+    };
+    return checkHealth({ ask, pings: this.#telemetry, clock, facts }, options);
+  }
+
+  /** Starts and stops the timer of `stats` events. */
+  protected override listenersChanged(): void {
+    this.#ticker.update();
+  }
+
+  #newExchange(): Exchange {
+    return new Exchange({ ...this.#options, meter: this.#telemetry.requests });
   }
 
   async #connect(signal: AbortSignal): Promise<PlainConnection> {
@@ -257,18 +282,8 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
       fault: (error: Error) => this.#report(error, "connection"),
     };
     const connection = await PlainConnection.open(this.#endpoint, this.#options, sink, signal);
-    const drop = () => connection.drop();
-    signal.addEventListener("abort", drop, { once: true });
-    try {
-      const { conversation } = this.#exchange;
-      await reopen(connection, conversation, (error) => this.#report(error, "reopening"));
-      signal.throwIfAborted();
-    } catch (error) {
-      connection.drop();
-      throw error;
-    } finally {
-      signal.removeEventListener("abort", drop);
-    }
+    const report = (error: Error) => this.#report(error, "reopening");
+    await reopen(connection, this.#exchange.conversation, report, signal);
     this.#resume(connection);
     return connection;
   }
@@ -278,12 +293,28 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     this.#connection = connection;
     const { heartbeat } = this.#options;
     if (heartbeat !== false) {
-      connection.watch(heartbeat, () => this.#exchange.question(heartbeat.discover));
+      const question = () => this.#exchange.question(heartbeat.discover);
+      connection.watch(heartbeat, question, this.#telemetry);
     }
     const repeated = [...this.#exchange.conversation.repeated()];
     for (const request of repeated) connection.send(JSON.stringify(request));
     this.#repeated = repeated.length;
-    this.#pump();
+    this.#pump.run();
+  }
+
+  /** Whether a request is answered here, as the application wants while there is no connection. */
+  #answerOffline(message: JsonRpcMessage): boolean {
+    const { offlineResponse } = this.#options;
+    if (offlineResponse === undefined || !isRequest(message)) return false;
+    if (!isCutOff(this.state, this.#wasLost)) return false;
+    const exchange = this.#exchange;
+    const report = (error: Error) => this.#report(error, "offlineResponse");
+    const notice = answerOffline(message, offlineResponse, report);
+    if (notice === undefined) return false;
+    this.#telemetry.offlineResponse();
+    // Never within `send()`; whoever closes the transport meanwhile hears no more.
+    queueMicrotask(() => exchange === this.#exchange && this.#tell([notice]));
+    return true;
   }
 
   /** Whether the message cancels a request that has not left, or died with its connection. */
@@ -294,33 +325,13 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     return this.#connection === undefined && this.#exchange.conversation.forget(id);
   }
 
-  /** Sends what waits, as far as there is room; the rest follows when there is. */
-  #pump(): void {
-    const connection = this.#connection;
-    if (connection === undefined || this.#isPumping) return;
-    this.#outbox.flush(
-      ({ message, text, options }) => this.#write(connection, message, text, options),
-      () => connection.isOpen && !connection.isCongested,
-    );
-    if (this.#outbox.size === 0 || !connection.isOpen) return;
-    this.#isPumping = true;
-    connection.drained().then(() => {
-      this.#isPumping = false;
-      this.#pump();
-    });
-  }
-
-  #write(
-    connection: PlainConnection,
-    message: JsonRpcMessage,
-    text: string,
-    options: SendOptions | undefined,
-  ): void {
+  #write(message: JsonRpcMessage, text: string, options: SendOptions | undefined): void {
     const outgoing = this.#exchange.outgoing(message, options);
     if (outgoing === undefined) return;
     this.#telemetry.message("out", text.length);
-    if (isInitialized(message)) connection.escort();
-    connection.send(outgoing === message ? text : JSON.stringify(outgoing));
+    const connection = this.#connection;
+    if (isInitialized(message)) connection?.escort();
+    connection?.send(outgoing === message ? text : JSON.stringify(outgoing));
   }
 
   #deliver(message: JsonRpcMessage, extra?: MessageExtra): void {
@@ -357,12 +368,13 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
       this.#tell(this.#exchange.lose(false));
     }
     this.#outbox.clear(reason);
-    this.#exchange = new Exchange(this.#options);
+    this.#exchange = this.#newExchange();
     this.#wasLost = false;
     guard(() => this.onclose?.(), (error) => this.#report(error, "onclose"));
   }
 
   #changed(state: ConnectionState, previous: ConnectionState): void {
+    this.#ticker.update();
     this.#telemetry.change(state, previous);
     this.emit("statechange", { state, previous });
     if (state.status !== "connected" || !this.#wasLost) return;
@@ -377,9 +389,4 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     // Whoever fails at listening to errors has nobody left to tell.
     guard(() => this.onerror?.(error), () => {});
   }
-}
-
-/** Whether the message completes the opening; a request is likely to follow at once. */
-function isInitialized(message: JsonRpcMessage): boolean {
-  return "method" in message && message.method === INITIALIZED;
 }

@@ -3,6 +3,7 @@ import { MCPConnectionError } from "../../protocol/errors.ts";
 import type { JsonRpcParams, JsonRpcRequest } from "../../protocol/jsonrpc.ts";
 import type { SendOptions } from "../../protocol/transport.ts";
 import { Conversation } from "../../client/conversation.ts";
+import { RequestMeter } from "../../client/request_meter.ts";
 
 const VERSION = "io.modelcontextprotocol/protocolVersion";
 
@@ -277,4 +278,25 @@ Deno.test("Conversation takes a peer that answers initialize for a legacy one, a
   talk.done("initialize", {}, {});
   assertEquals(talk.conversation.era, "legacy");
   assert(talk.conversation.opening !== undefined);
+});
+
+Deno.test("Conversation measures requests, but no subscription", () => {
+  let now = 0;
+  const meter = new RequestMeter(() => now);
+  const conversation = new Conversation({ resend: undefined, meter });
+  const ask = (id: number, method: string) => conversation.sent({ jsonrpc: "2.0", id, method });
+  ask(1, "x");
+  ask(2, "subscriptions/listen");
+  ask(3, "x/lost");
+  now = 5;
+  conversation.answered({ jsonrpc: "2.0", id: 1, error: { code: 1, message: "no" } });
+  conversation.answered({ jsonrpc: "2.0", id: 2, result: {} });
+  conversation.answered({ jsonrpc: "2.0", id: 99, result: {} });
+  conversation.lose(false);
+  assertEquals(meter.stats, {
+    requestsSettled: 3,
+    requestsFailed: 2,
+    errorRate: 2 / 3,
+    requestLatency: { p50: 5, p90: 5, p99: 5, samples: 1 },
+  });
 });

@@ -265,3 +265,21 @@ Deno.test("TypedEventTarget knows the details by the name of the event", () => {
   emitter.addEventListener("ping", ({ detail }) => detail.m);
   assert(emitter instanceof EventTarget);
 });
+
+Deno.test("TypedEventTarget tells its class when a listener has come or gone", () => {
+  const counts: number[] = [];
+  class Counting extends Emitter {
+    protected override listenersChanged(type: keyof TestEvents & string): void {
+      counts.push(this.listenerCount(type));
+    }
+  }
+  const emitter = new Counting();
+  const listener = () => {};
+  emitter.addEventListener("ping", listener);
+  emitter.addEventListener("ping", listener);
+  emitter.addEventListener("ping", () => {}, { once: true });
+  emitter.ping();
+  emitter.removeEventListener("ping", listener);
+  emitter.removeEventListener("ping", listener);
+  assertEquals(counts, [1, 2, 1, 0]);
+});

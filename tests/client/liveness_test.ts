@@ -87,6 +87,79 @@ Deno.test("Liveness.stop() stops for good, and can be called twice", () => {
   assertEquals(events, []);
 });
 
+/** A watch that notes what becomes of its pings. */
+function watchPings() {
+  const clock = new ManualClock();
+  const heard: (string | number)[] = [];
+  const hooks = { onMiss: () => {} };
+  const liveness = new Liveness(POLICY, clock, () => true, () => heard.push("dead"), {
+    pinged: () => heard.push("pinged"),
+    ponged: (ms) => heard.push(ms),
+    missed: () => {
+      heard.push("missed");
+      hooks.onMiss();
+    },
+  });
+  const answer = () => {
+    liveness.seen();
+    liveness.answered();
+  };
+  return { clock, heard, hooks, liveness, answer };
+}
+
+Deno.test("Liveness measures the round trip of a ping", () => {
+  const { clock, heard, liveness, answer } = watchPings();
+  clock.advance(25_120);
+  answer();
+  clock.advance(25_000);
+  clock.advance(80);
+  answer();
+  assertEquals(heard, ["pinged", 120, "pinged", 80]);
+  liveness.stop();
+});
+
+Deno.test("Liveness takes an answer once, and none that nobody asked for", () => {
+  const { clock, heard, liveness, answer } = watchPings();
+  answer();
+  clock.advance(25_010);
+  answer();
+  answer();
+  assertEquals(heard, ["pinged", 10]);
+  liveness.stop();
+});
+
+Deno.test("Liveness tells every ping that was missed, the last before it gives up", () => {
+  const { clock, heard } = watchPings();
+  clock.advance(100_000);
+  assertEquals(heard, ["pinged", "missed", "pinged", "missed", "pinged", "missed", "dead"]);
+});
+
+Deno.test("Liveness counts no ping as missed that other frames made needless", () => {
+  const { clock, heard, liveness } = watchPings();
+  clock.advance(25_000);
+  liveness.seen();
+  clock.advance(25_000);
+  assertEquals(heard, ["pinged", "pinged"]);
+  liveness.stop();
+});
+
+Deno.test("Liveness neither measures nor misses a ping that this side slept through", () => {
+  const { clock, heard, liveness, answer } = watchPings();
+  clock.advance(25_000);
+  clock.stall(3_600_000);
+  answer();
+  clock.advance(0);
+  assertEquals(heard, ["pinged"]);
+  liveness.stop();
+});
+
+Deno.test("Liveness that is stopped when told of a miss goes no further", () => {
+  const { clock, heard, hooks, liveness } = watchPings();
+  hooks.onMiss = () => liveness.stop();
+  clock.advance(100_000);
+  assertEquals([heard, clock.timers], [["pinged", "missed"], 0]);
+});
+
 Deno.test("Liveness runs on the host's clock", () => {
   using time = new FakeTime(0);
   const { events } = watch(systemClock);

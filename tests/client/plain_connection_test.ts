@@ -70,6 +70,22 @@ Deno.test("PlainConnection keeps answers to itself that nobody waits for any mor
   await connection.close();
 });
 
+Deno.test("PlainConnection.ask() waits no longer than its own limit, or its signal", async () => {
+  await using server = new ScriptedServer((visit) => playLegacy(visit, () => true));
+  const { connection } = await open(server.url);
+  const late = await assertRejects(
+    () => connection.ask("a", undefined, { timeout: 10 }),
+    MCPTimeoutError,
+  );
+  assertEquals(late.timeout, 10);
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  const asked = connection.ask("b", undefined, { signal: controller.signal });
+  controller.abort(reason);
+  assertEquals(await assertRejects(() => asked), reason);
+  await connection.close();
+});
+
 Deno.test("PlainConnection.ask() fails when the connection is lost", async () => {
   await using server = new ScriptedServer(async (visit) => {
     await visit.accept();

@@ -26,8 +26,11 @@ Deno.test("resolveOptions() fills in the documented defaults", () => {
     maxSendBytes: 1_048_576,
     maxReceiveBytes: 67_108_864,
     maxInFlight: 16_384,
-    outbox: { maxMessages: 1_000, maxBytes: 4_194_304, maxAge: 60_000 },
+    outbox: { maxMessages: 1_000, maxBytes: 4_194_304, maxAge: 60_000, overflow: "reject" },
+    congestion: { maxMessages: 16_384, maxBytes: 67_108_864, overflow: "reject" },
     resend: undefined,
+    offlineResponse: undefined,
+    statsInterval: 60_000,
     httpClient: undefined,
     logger: undefined,
     hooks: {},
@@ -91,6 +94,7 @@ const BAD: readonly [MCPWebSocketClientOptions, string, string][] = [
   [{ heartbeat: { interval: 0 } }, "heartbeat.interval", "must be between 1 and"],
   [{ heartbeat: { timeout: 2 ** 31 } }, "heartbeat.timeout", "must be between 1 and 2147483647"],
   [{ heartbeat: { maxMissed: 0 } }, "heartbeat.maxMissed", INTEGER],
+  [{ statsInterval: 0 }, "statsInterval", "must be between 1 and 2147483647"],
   [{ requestTimeout: 0 }, "requestTimeout", "must be between 1 and 2147483647"],
   [{ maxRequestTimeout: NaN }, "maxRequestTimeout", "must be between 1 and 2147483647"],
   [{ probeTimeout: -5 }, "probeTimeout", "must be between 1 and 2147483647"],
@@ -125,6 +129,27 @@ Deno.test("resolveOptions() refuses a subprotocol that is no token, or is offere
     TypeError,
     'Cannot offer subprotocol "mcp": it is offered twice',
   );
+});
+
+Deno.test("resolveOptions() takes the three policies for a full queue, and no other", () => {
+  for (const overflow of ["reject", "drop-oldest", "block"] as const) {
+    assertEquals(resolveOptions({ outbox: { overflow } }).outbox.overflow, overflow);
+  }
+  assertThrows(
+    () => resolveOptions({ outbox: { overflow: "drop" as "reject" } }),
+    TypeError,
+    'Option "outbox.overflow" must be one of "reject", "drop-oldest", "block": ' +
+      'current value is "drop"',
+  );
+});
+
+Deno.test("resolveOptions() holds what waits for room to what may be in flight", () => {
+  const { congestion } = resolveOptions({ maxInFlight: 7, outbox: { overflow: "drop-oldest" } });
+  assertEquals(congestion, { maxMessages: 7, maxBytes: 67_108_864, overflow: "reject" });
+});
+
+Deno.test("statsInterval: false is taken as it is", () => {
+  assertEquals(resolveOptions({ statsInterval: false }).statsInterval, false);
 });
 
 const GIVEN: WebSocketClientOptions = {

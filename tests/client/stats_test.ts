@@ -1,7 +1,26 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { Counters } from "../../client/stats.ts";
+import { Counters, type PresentStats } from "../../client/stats.ts";
 
-const PRESENT = { uptime: undefined, pendingRequests: 0, queuedMessages: 0, queuedBytes: 0 };
+const PRESENT: PresentStats = {
+  uptime: undefined,
+  pendingRequests: 0,
+  queuedMessages: 0,
+  queuedBytes: 0,
+  blockedMessages: 0,
+  queueAge: undefined,
+  bufferedMessages: 0,
+  bufferedBytes: 0,
+  requestsSettled: 0,
+  requestsFailed: 0,
+  errorRate: undefined,
+  requestLatency: undefined,
+  pings: 0,
+  latency: undefined,
+  lastLatency: undefined,
+  jitter: undefined,
+  loss: undefined,
+  quality: undefined,
+};
 
 Deno.test("Counters of a transport that was never started are zero", () => {
   assertEquals(new Counters().snapshot(PRESENT), {
@@ -9,10 +28,19 @@ Deno.test("Counters of a transport that was never started are zero", () => {
     successes: 0,
     failures: 0,
     averageConnectTime: undefined,
+    lastConnectTime: undefined,
+    maxConnectTime: undefined,
     losses: 0,
     reconnects: 0,
+    resumes: 0,
+    replayedMessages: 0,
+    sessionsLost: 0,
+    errors: 0,
     messagesSent: 0,
     messagesReceived: 0,
+    unitsSent: 0,
+    unitsReceived: 0,
+    offlineResponses: 0,
     ...PRESENT,
   });
 });
@@ -22,8 +50,11 @@ Deno.test("Counters count dials, and average those that succeeded", () => {
   counters.record({ ok: true, duration: 10, attempt: 1 });
   counters.record({ ok: false, duration: 9_000, attempt: 1 });
   counters.record({ ok: true, duration: 30, attempt: 2 });
-  const { attempts, successes, failures, averageConnectTime } = counters.snapshot(PRESENT);
-  assertEquals([attempts, successes, failures, averageConnectTime], [3, 2, 1, 20]);
+  counters.record({ ok: true, duration: 20, attempt: 1 });
+  const snapshot = counters.snapshot(PRESENT);
+  assertEquals([snapshot.attempts, snapshot.successes, snapshot.failures], [4, 3, 1]);
+  const { averageConnectTime, lastConnectTime, maxConnectTime } = snapshot;
+  assertEquals([averageConnectTime, lastConnectTime, maxConnectTime], [20, 20, 30]);
 });
 
 Deno.test("Counters tell what is counted in place, and what is looked up", () => {
@@ -32,7 +63,7 @@ Deno.test("Counters tell what is counted in place, and what is looked up", () =>
   counters.messagesReceived = 4;
   counters.losses = 2;
   counters.reconnects = 1;
-  const present = { uptime: 5, pendingRequests: 6, queuedMessages: 7, queuedBytes: 8 };
+  const present = { ...PRESENT, uptime: 5, pendingRequests: 6, queuedMessages: 7, queuedBytes: 8 };
   const snapshot = counters.snapshot(present);
   assertEquals(
     [snapshot.messagesSent, snapshot.messagesReceived, snapshot.losses, snapshot.reconnects],
