@@ -25,6 +25,7 @@ import {
   UNSUBSCRIBE,
 } from "../protocol/mcp.ts";
 import type { SendOptions } from "../protocol/transport.ts";
+import type { Side } from "./inbound_ids.ts";
 import { type RequestMeter, UNMEASURED } from "./request_meter.ts";
 
 /** Options of {@linkcode Conversation}. */
@@ -44,6 +45,8 @@ interface InFlight {
   readonly startedAt: number;
   /** How many connections were lost while it was in flight. */
   losses: number;
+  /** The connection it is in flight on. */
+  side: Side;
 }
 
 /** A request that is settled here because its connection was lost. */
@@ -114,7 +117,8 @@ export class Conversation {
     if ("id" in message && message.id !== undefined) {
       const startedAt = this.#start(message);
       const retry = options?.retry;
-      this.#inFlight.set(message.id, { request: message, retry, startedAt, losses: 0 });
+      const side = "present";
+      this.#inFlight.set(message.id, { request: message, retry, startedAt, losses: 0, side });
       if (message.method === INITIALIZE) this.#noteInitialize(message);
       else if (this.era === undefined) this.#noteEra(message);
     } else if (message.method === INITIALIZED) this.#initialized = message;
@@ -139,16 +143,17 @@ export class Conversation {
   }
 
   /**
-   * Notes that the connection was lost.
+   * Notes that a connection was lost.
    *
    * @param mayRepeat Whether anything may be sent again; not after a message
    * that was too large for the peer.
+   * @param side Which connection.
    * @returns The requests that must not be sent again, settled.
    */
-  lose(mayRepeat: boolean): LostRequest[] {
+  lose(mayRepeat: boolean, side: Side = "present"): LostRequest[] {
     const lost: LostRequest[] = [];
     for (const [id, entry] of this.#inFlight) {
-      if (mayRepeat && this.#mayRepeat(entry)) continue;
+      if (entry.side !== side || (mayRepeat && this.#mayRepeat(entry))) continue;
       this.#inFlight.delete(id);
       this.#options.meter?.lost();
       lost.push(lostRequest(entry.request));
@@ -184,9 +189,57 @@ export class Conversation {
     }
   }
 
-  /** The requests that are sent again, in their order. */
-  *repeated(): Generator<JsonRpcRequest> {
-    for (const { request } of this.#inFlight.values()) yield request;
+  /**
+   * The requests that are sent again, in their order, as those that are in
+   * flight were lost with their connection.
+   *
+   * @param side Which connection was lost; they belong to the present one now.
+   */
+  *repeated(side: Side = "present"): Generator<JsonRpcRequest> {
+    for (const entry of this.#inFlight.values()) {
+      if (entry.side !== side) continue;
+      entry.side = "present";
+      yield entry.request;
+    }
+  }
+
+  /** The connection a request is in flight on. */
+  sideOf(id: unknown): Side {
+    return this.#inFlight.get(id as RequestId)?.side ?? "present";
+  }
+
+  /** How many requests are in flight on the connection that is being left. */
+  get leaving(): number {
+    let count = 0;
+    for (const { side } of this.#inFlight.values()) if (side === "leaving") count++;
+    return count;
+  }
+
+  /**
+   * What is in flight belongs to a connection that is being left.
+   *
+   * @returns The subscriptions: nobody waits for their end, so they move.
+   */
+  leave(): JsonRpcRequest[] {
+    const subscriptions: JsonRpcRequest[] = [];
+    for (const entry of this.#inFlight.values()) {
+      if (entry.request.method === LISTEN) subscriptions.push(entry.request);
+      else entry.side = "leaving";
+    }
+    return subscriptions;
+  }
+
+  /**
+   * Gives up one request, which never gets through.
+   *
+   * @returns The request, settled; `undefined` if it is not in flight.
+   */
+  fail(id: RequestId): LostRequest | undefined {
+    const entry = this.#inFlight.get(id);
+    if (entry === undefined) return undefined;
+    this.#inFlight.delete(id);
+    this.#options.meter?.lost();
+    return lostRequest(entry.request);
   }
 
   #mayRepeat(entry: InFlight): boolean {

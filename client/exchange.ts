@@ -1,10 +1,10 @@
 import { MCPCapacityError } from "../protocol/errors.ts";
-import type { JsonRpcMessage, JsonRpcRequest } from "../protocol/jsonrpc.ts";
-import { DISCOVER, INITIALIZED, PING } from "../protocol/mcp.ts";
+import type { JsonRpcMessage, JsonRpcRequest, RequestId } from "../protocol/jsonrpc.ts";
+import { CANCELLED, DISCOVER, INITIALIZED, PING } from "../protocol/mcp.ts";
 import type { MessageExtra, SendOptions } from "../protocol/transport.ts";
-import { Conversation, type ConversationOptions } from "./conversation.ts";
-import { InboundIds } from "./inbound_ids.ts";
-import type { Question } from "./plain_connection.ts";
+import { Conversation, type ConversationOptions, type LostRequest } from "./conversation.ts";
+import { InboundIds, type Side } from "./inbound_ids.ts";
+import type { Question } from "./private_requests.ts";
 
 /** Options of {@linkcode Exchange}. */
 export interface ExchangeOptions extends ConversationOptions {
@@ -55,28 +55,55 @@ export class Exchange {
   }
 
   /** Notes a message that came in. Returns it as the application may see it. */
-  incoming(message: JsonRpcMessage): JsonRpcMessage {
+  incoming(message: JsonRpcMessage, side: Side = "present"): JsonRpcMessage {
     if (!("method" in message)) {
       this.conversation.answered(message);
       return message;
     }
-    if ("id" in message && message.id !== undefined) return this.#inboundIds.accept(message);
-    return this.#inboundIds.translate(message);
+    if ("id" in message && message.id !== undefined) return this.#inboundIds.accept(message, side);
+    return this.#inboundIds.translate(message, side);
+  }
+
+  /** Which connection a message that leaves belongs to, while one is being left for another. */
+  sideOf(message: JsonRpcMessage): Side {
+    if (!("method" in message)) return this.#inboundIds.sideOf(message);
+    if ("id" in message && message.id !== undefined) return "present";
+    return message.method === CANCELLED
+      ? this.conversation.sideOf(message.params?.requestId)
+      : this.#inboundIds.sideOf(message);
+  }
+
+  /** How much is in flight on the connection that is being left. */
+  get leaving(): number {
+    return this.conversation.leaving + this.#inboundIds.size("leaving");
   }
 
   /**
-   * Notes that the connection was lost.
+   * What is in flight belongs to a connection that is being left.
+   *
+   * @returns The subscriptions, which move.
+   */
+  leave(): JsonRpcRequest[] {
+    this.#inboundIds.leave();
+    return this.conversation.leave();
+  }
+
+  /**
+   * Notes that a connection was lost.
    *
    * @param mayRepeat Whether requests may be sent again.
+   * @param side Which connection.
    * @returns What the application has to be told.
    */
-  lose(mayRepeat: boolean): Notice[] {
-    const cancels = this.#inboundIds.lose().map((message) => ({ message }));
-    const answers = this.conversation.lose(mayRepeat).map(({ response, error }) => ({
-      message: response,
-      extra: { lost: error },
-    }));
-    return [...cancels, ...answers];
+  lose(mayRepeat: boolean, side: Side = "present"): Notice[] {
+    const cancels = this.#inboundIds.lose(side).map((message) => ({ message }));
+    return [...cancels, ...this.conversation.lose(mayRepeat, side).map(toNotice)];
+  }
+
+  /** Gives up one request. Returns what the application has to be told. */
+  fail(id: RequestId): Notice[] {
+    const lost = this.conversation.fail(id);
+    return lost === undefined ? [] : [toNotice(lost)];
   }
 
   /**
@@ -99,6 +126,10 @@ export class Exchange {
     const text = `Cannot send request as ${this.#maxInFlight} are in flight already`;
     throw new MCPCapacityError(text, this.#maxInFlight);
   }
+}
+
+function toNotice({ response, error }: LostRequest): Notice {
+  return { message: response, extra: { lost: error } };
 }
 
 /** Whether the message completes the opening; a request is likely to follow at once. */

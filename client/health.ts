@@ -5,8 +5,8 @@ import type { ErrorSummary } from "./error_summary.ts";
 import type { OutboxOptions } from "./options.ts";
 import { checkTime } from "./resolved_options.ts";
 import type { ConnectionStats } from "./stats.ts";
-import { stopwatch } from "./stopwatch.ts";
-import type { PingSink } from "./vitals.ts";
+import { stopwatch } from "../protocol/clock.ts";
+import type { PingSink } from "../protocol/liveness.ts";
 
 /** Options of {@linkcode WebSocketClientTransport.healthCheck}. */
 export interface HealthCheckOptions {

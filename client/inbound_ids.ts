@@ -8,6 +8,9 @@ import type {
 import { isObject, isRequestId } from "../protocol/jsonrpc.ts";
 import { CANCELLED, cancelNotification, PROGRESS } from "../protocol/mcp.ts";
 
+/** A connection: the present one, or the one that is being left for it. */
+export type Side = "present" | "leaving";
+
 /** Ids that are remembered, in flight and lost; beyond, the oldest are forgotten. */
 const MAX_IDS = 16_384;
 
@@ -18,32 +21,52 @@ const MAX_IDS = 16_384;
  * shown to the application under another name.
  */
 export class InboundIds {
-  /** Requests in flight: the id the application knows, and the peer's. */
-  readonly #inFlight = new Map<RequestId, RequestId>();
+  /** Requests in flight on each connection: the id the application knows, and the peer's. */
+  readonly #tables: { readonly [Key in Side]: Map<RequestId, RequestId> } = {
+    present: new Map<RequestId, RequestId>(),
+    leaving: new Map<RequestId, RequestId>(),
+  };
   /** Ids the application may still use for requests that are lost, the oldest first. */
   readonly #lost = new Set<RequestId>();
   #renamed = 0;
 
-  /** How many requests are in flight. */
-  get size(): number {
-    return this.#inFlight.size;
+  /** How many requests are in flight on a connection. */
+  size(side: Side): number {
+    return this.#tables[side].size;
   }
 
   /** Notes a request that came in. Returns it as the application may see it. */
-  accept(request: JsonRpcRequest): JsonRpcRequest {
-    const id = this.#lost.has(request.id) ? `reused-${++this.#renamed}` : request.id;
-    this.#inFlight.set(id, request.id);
-    forgetOldest(this.#inFlight);
+  accept(request: JsonRpcRequest, side: Side = "present"): JsonRpcRequest {
+    const other = this.#tables[side === "present" ? "leaving" : "present"];
+    const isTaken = this.#lost.has(request.id) || other.has(request.id);
+    const id = isTaken ? `reused-${++this.#renamed}` : request.id;
+    const table = this.#tables[side];
+    table.set(id, request.id);
+    forgetOldest(table);
     return id === request.id ? request : rename(request, id);
   }
 
+  /** Which connection a message that leaves belongs to: the one whose request it is about. */
+  sideOf(message: JsonRpcResponse | JsonRpcNotification): Side {
+    const id = "method" in message ? message.params?.progressToken : message.id;
+    return isRequestId(id) && this.#tables.leaving.has(id) ? "leaving" : "present";
+  }
+
+  /** What is in flight belongs to a connection that is being left. */
+  leave(): void {
+    const { present, leaving } = this.#tables;
+    for (const [ours, theirs] of present) leaving.set(ours, theirs);
+    present.clear();
+  }
+
   /** A notification that came in, with the id the application knows. */
-  translate(notification: JsonRpcNotification): JsonRpcNotification {
+  translate(notification: JsonRpcNotification, side: Side = "present"): JsonRpcNotification {
     if (notification.method !== CANCELLED) return notification;
     const theirs = notification.params?.requestId;
-    for (const [ours, original] of this.#inFlight) {
+    const table = this.#tables[side];
+    for (const [ours, original] of table) {
       if (original !== theirs) continue;
-      this.#inFlight.delete(ours);
+      table.delete(ours);
       if (ours !== original) {
         return {
           ...notification,
@@ -58,22 +81,24 @@ export class InboundIds {
   answer(response: JsonRpcResponse): JsonRpcResponse | undefined {
     const { id } = response;
     if (!isRequestId(id)) return response;
-    const original = this.#inFlight.get(id);
+    const table = this.#tables[this.sideOf(response)];
+    const original = table.get(id);
     if (original === undefined) {
       return this.#lost.delete(id) ? undefined : response;
     }
-    this.#inFlight.delete(id);
+    table.delete(id);
     return original === id ? response : { ...response, id: original };
   }
 
   /** A notification that leaves; `undefined` if it belongs to a lost request. */
   release(notification: JsonRpcNotification): JsonRpcNotification | undefined {
-    if (notification.method !== PROGRESS || this.#lost.size === 0) {
+    // Ids are only renamed when some are lost or leaving.
+    if (notification.method !== PROGRESS || this.#lost.size + this.#renamed === 0) {
       return notification;
     }
     const token = notification.params?.progressToken;
     if (!isRequestId(token)) return notification;
-    const original = this.#inFlight.get(token);
+    const original = this.#tables[this.sideOf(notification)].get(token);
     if (original === undefined) {
       return this.#lost.has(token) ? undefined : notification;
     }
@@ -84,14 +109,15 @@ export class InboundIds {
     };
   }
 
-  /** Gives up all requests in flight. Returns what the application has to be told. */
-  lose(): JsonRpcMessage[] {
+  /** Gives up all requests in flight on a connection. Returns what the application has to be told. */
+  lose(side: Side = "present"): JsonRpcMessage[] {
     const messages: JsonRpcMessage[] = [];
-    for (const id of this.#inFlight.keys()) {
+    const table = this.#tables[side];
+    for (const id of table.keys()) {
       this.#lost.add(id);
       messages.push(cancelNotification(id, "The connection was lost"));
     }
-    this.#inFlight.clear();
+    table.clear();
     forgetOldest(this.#lost);
     return messages;
   }

@@ -138,6 +138,23 @@ export type OfflineAnswer =
     readonly error: JsonRpcErrorObject;
   };
 
+/** What may be unacknowledged in a session. */
+export interface SessionBufferOptions {
+  /**
+   * Messages that may be unacknowledged, in each direction.
+   *
+   * @default {4_096}
+   */
+  readonly bufferMessages: number;
+  /**
+   * Bytes of messages that may be unacknowledged, in each direction. One
+   * larger message may be, alone.
+   *
+   * @default {4_194_304}
+   */
+  readonly bufferBytes: number;
+}
+
 /** What happened to one message, for measuring. */
 export interface MessageRecord {
   /** Which way it went. */
@@ -194,9 +211,16 @@ export interface WebSocketClientOptions extends MutableOptions {
    * Subprotocols to offer, the preferred one first. `[]` offers none, which
    * some servers need.
    *
-   * @default {["mcp"]}
+   * @default {["mcp", "bowline.v1"]}
    */
   readonly protocols?: readonly string[] | undefined;
+  /**
+   * The subprotocol without which no connection is wanted. By default a server
+   * that keeps no sessions is spoken to in plain `mcp`.
+   */
+  readonly require?: "bowline.v1" | undefined;
+  /** What is kept for the server until it has acknowledged it. */
+  readonly session?: Partial<SessionBufferOptions> | undefined;
   /**
    * The largest message that is sent, in bytes of UTF-8.
    *

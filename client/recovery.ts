@@ -1,6 +1,10 @@
 import { RetryError } from "@std/async/retry";
-import type { LossCause, Verdict } from "../protocol/close_codes.ts";
-import { closeVerdict } from "../protocol/close_codes.ts";
+import {
+  CLOSE_CODES,
+  closeVerdict,
+  type LossCause,
+  type Verdict,
+} from "../protocol/close_codes.ts";
 import {
   type ErrorKind,
   MCPConnectionError,
@@ -34,6 +38,30 @@ export function lossOf(info: CloseInfo): Loss {
   const seconds = Number(RETRY_AFTER_REGEXP.exec(info.reason)?.[1] ?? 0);
   const retryAfter = Math.min(seconds * 1_000, MAX_RETRY_AFTER);
   return { ...info, ...closeVerdict(info.code), retryAfter };
+}
+
+/**
+ * What the end of a session's connection means.
+ *
+ * @param info How it ended.
+ * @param wasWelcomed Whether the server has ever said welcome.
+ * @param retryAfter The shortest pause that the server's last word asks for, in
+ * milliseconds; `undefined` if there was none.
+ */
+export function sessionLossOf(info: CloseInfo, wasWelcomed: boolean, retryAfter?: number): Loss {
+  if (retryAfter !== undefined) return { ...info, ...closeVerdict(info.code), retryAfter };
+  if (!wasWelcomed) {
+    const loss = lossOf(info);
+    // It does not know the protocol, and may know plain MCP.
+    return info.code === CLOSE_CODES.BAD_CONTROL ? { ...loss, pace: "now" } : loss;
+  }
+  // Whatever a proxy closes with, the session is still there.
+  const isOwn = info.code >= 4_000;
+  const isReset = info.code === 0 || info.code === 1_006;
+  const verdict: Verdict = isOwn
+    ? closeVerdict(info.code)
+    : { cause: isReset ? "reset" : "gone", pace: "backoff" };
+  return { ...info, ...verdict, retryAfter: 0 };
 }
 
 /**

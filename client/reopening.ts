@@ -1,7 +1,9 @@
 import { MCPConnectionError, toError } from "../protocol/errors.ts";
+import type { JsonRpcNotification } from "../protocol/jsonrpc.ts";
 import { findReopenFault, INITIALIZE } from "../protocol/mcp.ts";
 import type { Conversation } from "./conversation.ts";
-import { type PlainConnection, resultOf } from "./plain_connection.ts";
+import type { LiveConnection } from "./live_connection.ts";
+import { resultOf } from "./private_requests.ts";
 import { lossError } from "./recovery.ts";
 
 /**
@@ -17,7 +19,7 @@ import { lossError } from "./recovery.ts";
  * @throws {MCPTimeoutError} If it does not answer.
  */
 export async function reopen(
-  connection: PlainConnection,
+  connection: LiveConnection,
   conversation: Conversation,
   report: (error: Error) => void,
   signal: AbortSignal,
@@ -36,21 +38,28 @@ export async function reopen(
 }
 
 async function restore(
-  connection: PlainConnection,
+  connection: LiveConnection,
   conversation: Conversation,
   report: (error: Error) => void,
 ): Promise<void> {
   const { opening } = conversation;
   if (opening === undefined) return;
-  const answer = await connection.ask(INITIALIZE, opening.params);
+  const answer = await connection.requests.ask({ method: INITIALIZE, params: opening.params });
   if (!("result" in answer)) throw changedError(answer.error.message);
   const fault = findReopenFault(opening.result, answer.result);
   if (fault !== undefined) throw changedError(fault);
   connection.escort();
   const asked: Promise<unknown>[] = [];
   for (const { method, params, isRequest } of conversation.reopening()) {
-    if (isRequest) asked.push(connection.ask(method, params).then(resultOf));
-    else connection.send(JSON.stringify({ jsonrpc: "2.0", method, params }));
+    if (isRequest) asked.push(connection.requests.ask({ method, params }).then(resultOf));
+    else {
+      const notification: JsonRpcNotification = {
+        jsonrpc: "2.0",
+        method,
+        ...(params && { params }),
+      };
+      connection.send(JSON.stringify(notification), notification);
+    }
   }
   for (const outcome of await Promise.allSettled(asked)) {
     if (!connection.isOpen) throw lossError(await connection.lost);

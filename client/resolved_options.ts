@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "../protocol/clock.ts";
 import type { JsonRpcRequest } from "../protocol/jsonrpc.ts";
-import { isSubprotocol, PLAIN_SUBPROTOCOL } from "../protocol/subprotocol.ts";
+import { isSubprotocol, PLAIN_SUBPROTOCOL, SESSION_SUBPROTOCOL } from "../protocol/subprotocol.ts";
 import type { Logger } from "../protocol/transport.ts";
 import type {
   HeartbeatOptions,
@@ -11,6 +11,7 @@ import type {
   PerformanceHooks,
   Provided,
   ReconnectOptions,
+  SessionBufferOptions,
   WebSocketClientOptions,
 } from "./options.ts";
 
@@ -22,6 +23,8 @@ export interface ResolvedOptions {
   readonly headers: Provided<Record<string, string>> | undefined;
   readonly token: Provided<string> | undefined;
   readonly protocols: readonly string[];
+  readonly require: "bowline.v1" | undefined;
+  readonly session: SessionBufferOptions;
   readonly maxSendBytes: number;
   readonly maxReceiveBytes: number;
   readonly maxInFlight: number;
@@ -56,6 +59,11 @@ const HEARTBEAT: HeartbeatOptions = {
   discover: false,
 };
 
+const SESSION: SessionBufferOptions = {
+  bufferMessages: 4_096,
+  bufferBytes: 4 * 1024 * 1024,
+};
+
 const OUTBOX: OutboxOptions = {
   maxMessages: 1_000,
   maxBytes: 4 * 1024 * 1024,
@@ -84,7 +92,9 @@ export function resolveOptions(
     heartbeat: group(HEARTBEAT, options.heartbeat),
     headers: options.headers,
     token: options.token,
-    protocols: options.protocols ?? [PLAIN_SUBPROTOCOL],
+    protocols: options.protocols ?? [PLAIN_SUBPROTOCOL, SESSION_SUBPROTOCOL],
+    require: options.require,
+    session: { ...SESSION, ...options.session },
     maxSendBytes: options.maxSendBytes ?? 1024 * 1024,
     maxReceiveBytes: options.maxReceiveBytes ?? 64 * 1024 * 1024,
     maxInFlight,
@@ -153,7 +163,10 @@ function checkOptions(options: ResolvedOptions): void {
   if (options.statsInterval !== false) {
     checkRange("statsInterval", options.statsInterval, 1, MAX_TIME);
   }
+  checkInteger("session.bufferMessages", options.session.bufferMessages);
+  checkInteger("session.bufferBytes", options.session.bufferBytes);
   checkProtocols(options.protocols);
+  checkRequire(options);
   if (reconnect !== false) {
     checkInteger("reconnect.attempts", reconnect.attempts);
     checkRange("reconnect.maxDelay", reconnect.maxDelay, 1, MAX_TIME);
@@ -166,6 +179,11 @@ function checkOptions(options: ResolvedOptions): void {
     checkRange("heartbeat.timeout", heartbeat.timeout, 1, MAX_TIME);
     checkInteger("heartbeat.maxMissed", heartbeat.maxMissed);
   }
+}
+
+function checkRequire({ protocols, require }: ResolvedOptions): void {
+  if (require === undefined || protocols.includes(require)) return;
+  throw new TypeError(`Cannot require subprotocol "${require}": it is not offered`);
 }
 
 function checkProtocols(protocols: readonly string[]): void {

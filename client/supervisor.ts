@@ -1,5 +1,5 @@
 import { delay } from "@std/async/delay";
-import { retry } from "@std/async/retry";
+import { retry, RetryError } from "@std/async/retry";
 import type { Clock } from "../protocol/clock.ts";
 import { MCPConnectionError } from "../protocol/errors.ts";
 import {
@@ -25,6 +25,8 @@ import { isOffline, watchNetwork } from "./runtime.ts";
 export interface OpenConnection {
   /** Resolves when it is lost. */
   readonly lost: Promise<Loss>;
+  /** Whether it has proved its worth before its time: a session went on and got something through. */
+  readonly hasProgressed: boolean;
 }
 
 /** What a {@linkcode Supervisor} opens, and whom it tells. */
@@ -33,6 +35,8 @@ export interface SupervisorOptions {
   readonly open: (signal: AbortSignal) => Promise<OpenConnection>;
   /** The policy, asked after every loss. */
   readonly policy: () => ReconnectOptions | false;
+  /** Whether to go on when the policy's attempts are used up: a session may still be resumed. */
+  readonly mayStillResume: () => boolean;
   /** Told of every change of state. */
   readonly onState: (state: ConnectionState, previous: ConnectionState) => void;
   /** Told of every connection that was lost, before anything is tried. */
@@ -184,7 +188,9 @@ export class Supervisor {
         }
         return await this.#openWithBackoff(policy, pause, signal, open);
       } catch (thrown) {
-        if (run.isOver || !signal.aborted) throw thrown;
+        if (run.isOver) throw thrown;
+        const isUsedUp = thrown instanceof RetryError && this.#options.mayStillResume();
+        if (!signal.aborted && !isUsedUp) throw thrown;
         pause = 0;
       }
     }
@@ -247,7 +253,7 @@ export class Supervisor {
     );
     const loss = await Promise.race([connection.lost, grown]);
     timer.abort();
-    if (loss === undefined || run.isOver) return connection;
+    if (loss === undefined || run.isOver || connection.hasProgressed) return connection;
     this.#lose(loss, false);
     throw lossError(loss);
   }

@@ -8,9 +8,10 @@ import type { PerformanceHooks } from "./options.ts";
 import { type Loss, lossError } from "./recovery.ts";
 import { RequestMeter, type RequestStats } from "./request_meter.ts";
 import { type ConnectionStats, Counters, type PresentStats } from "./stats.ts";
-import { stopwatch } from "./stopwatch.ts";
+import { stopwatch } from "../protocol/clock.ts";
 import type { HeartbeatDetail } from "./transport_events.ts";
-import { type PingSink, Vitals, type VitalSigns } from "./vitals.ts";
+import type { PingSink } from "../protocol/liveness.ts";
+import { Vitals, type VitalSigns } from "./vitals.ts";
 
 /** Options of {@linkcode Telemetry}. */
 export interface TelemetryOptions {

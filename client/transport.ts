@@ -1,25 +1,28 @@
 import { MCPConnectionError, toError } from "../protocol/errors.ts";
 import { guard, isPromiseLike } from "../protocol/guard.ts";
 import { isRequest, type JsonRpcMessage, serializeMessage } from "../protocol/jsonrpc.ts";
-import { CANCELLED } from "../protocol/mcp.ts";
+import type { Goaway } from "../protocol/session/control.ts";
+import { awaitDelivery } from "../protocol/session/delivery.ts";
+import type { Outgoing } from "../protocol/session/outgoing.ts";
 import type { MessageExtra, SendOptions, Transport } from "../protocol/transport.ts";
 import { type ConnectionState, isStarted } from "./connection.ts";
+import { Connector } from "./connector.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
 import { TypedEventTarget } from "./events.ts";
-import { Exchange, isInitialized, type Notice } from "./exchange.ts";
 import { checkHealth, type HealthCheckOptions, type HealthReport } from "./health.ts";
+import type { LiveConnection } from "./live_connection.ts";
+import { Mover } from "./mover.ts";
 import { answerOffline, isCutOff } from "./offline.ts";
 import type { ConnectOptions, MutableOptions, WebSocketClientOptions } from "./options.ts";
 import { patchOptions, type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
-import { Outbox } from "./outbox.ts";
-import { type AskLimits, PlainConnection } from "./plain_connection.ts";
-import { Pump } from "./pump.ts";
-import type { Loss } from "./recovery.ts";
+import { type Loss, lossError } from "./recovery.ts";
 import { reopen } from "./reopening.ts";
 import type { ConnectionStats } from "./stats.ts";
 import { Supervisor } from "./supervisor.ts";
 import { Telemetry } from "./telemetry.ts";
+import { Tenure } from "./tenure.ts";
 import { Ticker } from "./ticker.ts";
+import { Traffic, type WriteOptions } from "./traffic.ts";
 import type { TransportEvents } from "./transport_events.ts";
 
 /**
@@ -60,18 +63,17 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
 
   readonly #endpoint: Endpoint;
   readonly #telemetry: Telemetry;
-  readonly #outbox: Outbox;
+  readonly #traffic: Traffic;
+  readonly #connector: Connector;
+  readonly #mover: Mover;
   readonly #supervisor: Supervisor;
   readonly #ticker: Ticker;
   #options: ResolvedOptions;
-  #exchange: Exchange;
-  /** Set while the application's messages may go out. */
-  #connection: PlainConnection | undefined;
+  #tenure: Tenure | undefined;
   /** Whether a connection has been lost since the start. */
   #wasLost = false;
   /** Requests that the present connection was told again. */
   #repeated = 0;
-  readonly #pump: Pump;
   /** The last error that was reported. */
   #reported: Error | undefined;
   #ended: Promise<void> = Promise.resolve();
@@ -93,30 +95,21 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     super();
     this.#endpoint = parseEndpoint(endpoint);
     this.#options = resolveOptions(options);
-    const { clock, outbox, statsInterval } = this.#options;
-    this.#outbox = new Outbox(outbox, clock);
-    this.#pump = new Pump(
-      this.#outbox,
-      () => this.#connection,
-      ({ message, text, options }) => this.#write(message, text, options),
-    );
-    this.#telemetry = new Telemetry({
-      ...this.#options,
-      name: this.#endpoint.name,
-      report: (error, context) => this.#report(error, context),
-      onHeartbeat: (detail) => this.emit("heartbeat", detail),
+    this.#telemetry = this.#createTelemetry();
+    this.#traffic = new Traffic({
+      options: () => this.#options,
+      telemetry: this.#telemetry,
+      keepsSession: () => this.#connector.session !== undefined,
+      deliver: (message, extra) => this.#deliver(message, extra),
     });
-    this.#exchange = this.#newExchange();
-    this.#supervisor = new Supervisor({
-      open: (signal) => {
-        return this.#telemetry.measure(() => this.#connect(signal), this.state.attempt, signal);
-      },
-      policy: () => this.#endpoint.socket === undefined && this.#options.reconnect,
-      onState: (state, previous) => this.#changed(state, previous),
-      onLoss: (loss, willRetry) => this.#lose(loss, willRetry),
-      onEnd: (reason) => this.#end(reason),
+    this.#connector = this.#createConnector();
+    const { clock, statsInterval } = this.#options;
+    this.#mover = new Mover({
+      move: (goaway, signal) => this.#move(goaway, signal),
+      onFailure: (thrown) => this.#report(toError(thrown), "moving"),
       clock,
     });
+    this.#supervisor = this.#createSupervisor();
     const isWatched = () => isStarted(this.state) && this.listenerCount("stats") > 0;
     this.#ticker = new Ticker(statsInterval, clock, isWatched, () => {
       this.emit("stats", this.getStats());
@@ -128,9 +121,17 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     return this.#supervisor.state;
   }
 
+  /**
+   * The label of the session that outlives connections, for logs; `undefined`
+   * while there is none, and with servers that speak plain `mcp`.
+   */
+  get session(): string | undefined {
+    return this.#connector.session?.id;
+  }
+
   /** Messages that wait for a connection, or for room in it. */
   get queueSize(): number {
-    return this.#outbox.size;
+    return this.#traffic.outbox.size;
   }
 
   /**
@@ -149,12 +150,15 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
    * Sends a message, or queues it while there is no connection.
    *
    * @param message The message.
-   * @param options Whether it may be sent again, and a signal that stops waiting.
-   * @returns Resolves when the socket has taken it.
+   * @param options Whether it may be sent again, whether to wait until the server
+   * has it, and a signal that stops waiting.
+   * @returns Resolves when the socket has taken it, or with `delivered` when the
+   * other application has it.
    * @throws {TypeError} If it is no JSON-RPC message.
    * @throws {RangeError} If it is too large.
    * @throws {MCPConnectionError} If there is no connection and none is coming.
    * @throws {MCPCapacityError} If too much waits or is in flight already.
+   * @throws {MCPTimeoutError} If delivery is not confirmed in time.
    */
   async send(message: JsonRpcMessage, options?: SendOptions): Promise<void> {
     await this.post(message, options);
@@ -164,27 +168,14 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
    * Sends a message without making a promise where it can leave at once.
    *
    * @param message The message.
-   * @param options Whether it may be sent again, and a signal that stops waiting.
+   * @param options See {@linkcode WebSocketClientTransport.send}.
    * @returns Nothing, or a promise for when the socket has taken it.
    * @throws Like {@linkcode WebSocketClientTransport.send}, but at once.
    */
   post(message: JsonRpcMessage, options?: SendOptions): void | Promise<void> {
-    const text = serializeMessage(message, this.#options.maxSendBytes);
-    const connection = this.#connection;
-    if (connection?.isOpen && !connection.isCongested && this.#outbox.size === 0) {
-      return this.#write(message, text, options);
-    }
-    if (connection === undefined && this.#answerOffline(message)) return;
-    if (!isStarted(this.state)) {
-      const { status } = this.state;
-      const outcome = "not-sent";
-      throw new MCPConnectionError(`Cannot send message: the transport is ${status}`, { outcome });
-    }
-    if (this.#withdraw(message)) return;
-    const { congestion } = this.#options;
-    const sent = this.#outbox.add(message, text, options, connection && congestion);
-    this.#pump.run();
-    return sent;
+    return options?.delivered === true
+      ? this.#confirm(message, options)
+      : this.#post(message, options);
   }
 
   /**
@@ -195,7 +186,7 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
    * @returns How many messages that were.
    */
   clearQueue(reason = "the queue was cleared"): number {
-    return this.#outbox.clear(new MCPConnectionError(reason, { outcome: "not-sent" }));
+    return this.#traffic.outbox.clear(new MCPConnectionError(reason, { outcome: "not-sent" }));
   }
 
   /**
@@ -238,10 +229,10 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     const { status, since } = this.state;
     return this.#telemetry.snapshot({
       uptime: status === "connected" ? this.#options.clock.now() - since : undefined,
-      pendingRequests: this.#exchange.conversation.size,
-      ...this.#outbox.stats,
-      bufferedMessages: 0,
-      bufferedBytes: 0,
+      pendingRequests: this.#traffic.exchange.conversation.size,
+      ...this.#traffic.outbox.stats,
+      bufferedMessages: this.#connector.session?.bufferedMessages ?? 0,
+      bufferedBytes: this.#connector.session?.bufferedBytes ?? 0,
     });
   }
 
@@ -254,11 +245,8 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
    * @throws The signal's reason, if it aborts.
    */
   healthCheck(options: HealthCheckOptions = {}): Promise<HealthReport> {
-    const { heartbeat, clock, outbox } = this.#options;
-    const connection = this.#connection;
-    const question = heartbeat ? this.#exchange.question(heartbeat.discover) : undefined;
-    const ask = connection && question &&
-      ((limits: AskLimits) => connection.ask(question.method, question.params, limits));
+    const { clock, outbox } = this.#options;
+    const ask = this.#traffic.prober();
     const facts = () => {
       const { lastError } = this.#telemetry;
       return { state: this.state.status, stats: this.getStats(), outbox, lastError };
@@ -271,35 +259,116 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     this.#ticker.update();
   }
 
-  #newExchange(): Exchange {
-    return new Exchange({ ...this.#options, meter: this.#telemetry.requests });
+  #createTelemetry(): Telemetry {
+    return new Telemetry({
+      ...this.#options,
+      name: this.#endpoint.name,
+      report: (error, context) => this.#report(error, context),
+      onHeartbeat: (detail) => this.emit("heartbeat", detail),
+    });
   }
 
-  async #connect(signal: AbortSignal): Promise<PlainConnection> {
-    const sink = {
-      frame: (length: number) => this.#telemetry.message("in", length),
-      message: (message: JsonRpcMessage) => this.#deliver(this.#exchange.incoming(message)),
-      fault: (error: Error) => this.#report(error, "connection"),
-    };
-    const connection = await PlainConnection.open(this.#endpoint, this.#options, sink, signal);
+  #createConnector(): Connector {
+    return new Connector({
+      endpoint: this.#endpoint,
+      options: () => this.#options,
+      sink: {
+        frame: (length) => this.#telemetry.message("in", length),
+        message: (message, from) => this.#traffic.receive(message, from),
+        fault: (error) => this.#report(error, "connection"),
+        goaway: (goaway, from) => {
+          if (from === this.#traffic.connection) this.#mover.start(goaway);
+        },
+      },
+      onResumed: (replayed) => this.#resumed(replayed),
+      onSessionLost: (reason, wasWelcomed) => this.#sessionLost(reason, wasWelcomed),
+      onPoisoned: (message) => this.#poisoned(message),
+    });
+  }
+
+  #createSupervisor(): Supervisor {
+    return new Supervisor({
+      open: (signal) => {
+        return this.#telemetry.measure(() => this.#connect(signal), this.state.attempt, signal);
+      },
+      policy: () => this.#endpoint.socket === undefined && this.#options.reconnect,
+      mayStillResume: () => this.#connector.mayStillResume,
+      onState: (state, previous) => this.#changed(state, previous),
+      onLoss: (loss, willRetry) => this.#lose(loss, willRetry),
+      onEnd: (reason) => this.#end(reason),
+      clock: this.#options.clock,
+    });
+  }
+
+  async #connect(signal: AbortSignal): Promise<Tenure> {
+    const { connection, isFresh } = await this.#connector.open(signal);
+    if (isFresh) await this.#reopen(connection, signal);
+    this.#repeated = this.#traffic.attach(connection, isFresh);
+    return this.#tenure = new Tenure(connection);
+  }
+
+  async #reopen(connection: LiveConnection, signal: AbortSignal): Promise<void> {
     const report = (error: Error) => this.#report(error, "reopening");
-    await reopen(connection, this.#exchange.conversation, report, signal);
-    this.#resume(connection);
-    return connection;
+    await reopen(connection, this.#traffic.exchange.conversation, report, signal);
   }
 
-  /** Lets messages flow: first what is repeated, then what waited. */
-  #resume(connection: PlainConnection): void {
-    this.#connection = connection;
-    const { heartbeat } = this.#options;
-    if (heartbeat !== false) {
-      const question = () => this.#exchange.question(heartbeat.discover);
-      connection.watch(heartbeat, question, this.#telemetry);
+  /** Moves to another connection before the present one goes away. */
+  async #move({ sessions, reason, url }: Goaway, signal: AbortSignal): Promise<void> {
+    const place = url !== undefined && isSameOrigin(url, this.#endpoint.url) ? url : undefined;
+    if (sessions === "kept") await this.#moveSession(place, signal);
+    else await this.#moveOn(place, signal);
+    this.emit("moved", { reason });
+  }
+
+  /** Takes the session along. When that fails half-way, the present connection is of no use, too. */
+  async #moveSession(url: string | undefined, signal: AbortSignal): Promise<void> {
+    const present = this.#traffic.connection;
+    const attempt = this.#connector.session?.attempt;
+    try {
+      const { connection, isFresh } = await this.#connector.open(signal, url);
+      if (isFresh) await this.#reopen(connection, signal);
+      this.#tenure?.follow(connection);
+      this.#traffic.attach(connection, isFresh);
+      present?.drop();
+    } catch (error) {
+      if (this.#connector.session?.attempt !== attempt) present?.drop();
+      throw error;
     }
-    const repeated = [...this.#exchange.conversation.repeated()];
-    for (const request of repeated) connection.send(JSON.stringify(request));
-    this.#repeated = repeated.length;
-    this.#pump.run();
+  }
+
+  /** Opens another session for what is to come; the present one ends when nothing is in flight on it. */
+  async #moveOn(url: string | undefined, signal: AbortSignal): Promise<void> {
+    const { connection, keep } = await this.#connector.openBeside(signal, url);
+    await this.#reopen(connection, signal);
+    const end = keep();
+    this.#tenure?.follow(connection);
+    const ended = new MCPConnectionError("The session was left for another", {
+      kind: "session",
+      outcome: "unknown",
+    });
+    this.#traffic.move(connection, () => end(ended));
+  }
+
+  #post(message: JsonRpcMessage, options: WriteOptions | undefined): void | Promise<void> {
+    const text = serializeMessage(message, this.#options.maxSendBytes);
+    if (this.#traffic.send(message, text, options)) return;
+    if (this.#traffic.connection === undefined && this.#answerOffline(message)) return;
+    if (isStarted(this.state)) return this.#traffic.queue(message, text, options);
+    const { status } = this.state;
+    const outcome = "not-sent";
+    throw new MCPConnectionError(`Cannot send message: the transport is ${status}`, { outcome });
+  }
+
+  /** Sends a message and waits until the other application has it. */
+  #confirm(message: JsonRpcMessage, options: SendOptions): Promise<void> {
+    const { deliveryTimeout: timeout, signal } = options;
+    const { promise, settled } = awaitDelivery(this.#options.clock, { timeout, signal });
+    try {
+      this.#post(message, { ...options, settled })?.catch(settled);
+    } catch (thrown) {
+      settled(toError(thrown));
+    }
+    return promise;
   }
 
   /** Whether a request is answered here, as the application wants while there is no connection. */
@@ -307,31 +376,13 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     const { offlineResponse } = this.#options;
     if (offlineResponse === undefined || !isRequest(message)) return false;
     if (!isCutOff(this.state, this.#wasLost)) return false;
-    const exchange = this.#exchange;
     const report = (error: Error) => this.#report(error, "offlineResponse");
     const notice = answerOffline(message, offlineResponse, report);
     if (notice === undefined) return false;
     this.#telemetry.offlineResponse();
     // Never within `send()`; whoever closes the transport meanwhile hears no more.
-    queueMicrotask(() => exchange === this.#exchange && this.#tell([notice]));
+    this.#traffic.tellSoon(notice);
     return true;
-  }
-
-  /** Whether the message cancels a request that has not left, or died with its connection. */
-  #withdraw(message: JsonRpcMessage): boolean {
-    if (!("method" in message) || message.method !== CANCELLED) return false;
-    const id = message.params?.requestId;
-    if (this.#outbox.withdraw(id)) return true;
-    return this.#connection === undefined && this.#exchange.conversation.forget(id);
-  }
-
-  #write(message: JsonRpcMessage, text: string, options: SendOptions | undefined): void {
-    const outgoing = this.#exchange.outgoing(message, options);
-    if (outgoing === undefined) return;
-    this.#telemetry.message("out", text.length);
-    const connection = this.#connection;
-    if (isInitialized(message)) connection?.escort();
-    connection?.send(outgoing === message ? text : JSON.stringify(outgoing));
   }
 
   #deliver(message: JsonRpcMessage, extra?: MessageExtra): void {
@@ -347,28 +398,45 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
   readonly #onmessageFailed = (thrown: unknown): void => this.#report(toError(thrown), "onmessage");
 
   #lose(loss: Loss, willRetry: boolean): void {
-    this.#connection?.drop();
-    this.#connection = undefined;
+    this.#mover.stop();
+    this.#traffic.detach();
     this.#wasLost = true;
     this.#telemetry.loss(loss, willRetry);
-    // What was too large once is too large again.
-    this.#tell(this.#exchange.lose(willRetry && loss.cause !== "too-big"));
+    const isKept = this.#connector.detach() && willRetry;
+    if (!isKept) {
+      this.#connector.release()?.end(lossError(loss));
+      // What was too large once is too large again.
+      this.#traffic.lose(willRetry && loss.cause !== "too-big");
+    }
     this.emit("lost", { loss, willRetry });
   }
 
-  #tell(notices: readonly Notice[]): void {
-    for (const { message, extra } of notices) this.#deliver(message, extra);
+  #resumed(replayed: number): void {
+    this.#telemetry.resumed(replayed);
+    this.emit("resumed", { session: this.session ?? "", replayed });
+  }
+
+  #sessionLost(reason: string, wasWelcomed: boolean): void {
+    this.#traffic.lose(true);
+    if (!wasWelcomed) return;
+    this.#telemetry.sessionLost();
+    this.emit("sessionlost", { reason });
+  }
+
+  #poisoned(message: Outgoing): void {
+    const text = `A ${message.lane} of ${message.bytes} bytes never got through to the server`;
+    const error = new MCPConnectionError(text, { kind: "session", outcome: "unknown" });
+    message.settled?.(error);
+    this.#report(error, "connection");
+    this.#traffic.fail(message);
   }
 
   #end(reason: Error): void {
-    this.#ended = this.#connection?.close() ?? Promise.resolve();
-    this.#connection = undefined;
-    if (this.state.status === "failed") {
-      if (reason !== this.#reported) this.#report(reason, "connection");
-      this.#tell(this.#exchange.lose(false));
-    }
-    this.#outbox.clear(reason);
-    this.#exchange = this.#newExchange();
+    this.#mover.stop();
+    const isFailure = this.state.status === "failed";
+    if (isFailure && reason !== this.#reported) this.#report(reason, "connection");
+    const session = this.#connector.release();
+    this.#ended = this.#traffic.end(reason, isFailure).then(() => session?.end(reason));
     this.#wasLost = false;
     guard(() => this.onclose?.(), (error) => this.#report(error, "onclose"));
   }
@@ -389,4 +457,9 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     // Whoever fails at listening to errors has nobody left to tell.
     guard(() => this.onerror?.(error), () => {});
   }
+}
+
+/** A credential is never taken to another origin. */
+function isSameOrigin(url: string, endpoint: string): boolean {
+  return URL.parse(url, endpoint)?.origin === new URL(endpoint).origin;
 }

@@ -25,6 +25,15 @@ export interface TransportEvents extends BaseEvents {
    * sent again, the others had been settled when it was lost.
    */
   recovered: { readonly attempt: number; readonly repeated: number };
+  /** A session goes on over a new connection: nothing was lost. */
+  resumed: { readonly session: string; readonly replayed: number };
+  /**
+   * A session could not go on: what was in flight was repeated where that is
+   * safe, and settled where not. Another one, or plain `mcp`, follows.
+   */
+  sessionlost: { readonly reason: string };
+  /** The server asked to move, and the transport has: the old connection serves what is in flight. */
+  moved: { readonly reason: string };
   /** A ping was answered, or not in time. */
   heartbeat: HeartbeatDetail;
   /** The numbers, every `statsInterval` while the transport is started. */

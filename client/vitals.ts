@@ -1,12 +1,4 @@
-/** Told what becomes of pings; each has at most one outcome. */
-export interface PingSink {
-  /** A ping was sent. */
-  pinged(): void;
-  /** It was answered, after so many milliseconds. */
-  ponged(ms: number): void;
-  /** It was not answered in time. */
-  missed(): void;
-}
+import type { PingSink } from "../protocol/liveness.ts";
 
 /** How good a connection is, as far as its pings tell. */
 export interface VitalSigns {

@@ -31,3 +31,14 @@ export const systemClock: Clock = {
     return { clear: () => clearTimeout(id) };
   },
 };
+
+/**
+ * What tells how long something takes, in milliseconds. The wall clock counts
+ * whole ones only, and may be set; a clock that was given is taken as it is.
+ *
+ * @param clock Where time comes from.
+ * @returns The time since some moment.
+ */
+export function stopwatch(clock: Clock): () => number {
+  return clock === systemClock ? () => performance.now() : () => clock.now();
+}

@@ -20,12 +20,20 @@ export const CLOSE_CODES: {
   readonly CLIENT_PROTOCOL_ERROR: 4002;
   /** A binary frame where text is expected, as a client says it. */
   readonly CLIENT_UNSUPPORTED_DATA: 4003;
+  /** The session protocol was violated. */
+  readonly BAD_CONTROL: 4400;
+  /** The session belongs to somebody else. */
+  readonly FORBIDDEN: 4403;
   /** The peer was silent for too long. */
   readonly HEARTBEAT_TIMEOUT: 4408;
+  /** A newer connection has taken the session over. */
+  readonly REPLACED: 4409;
   /** A message larger than the client takes. */
   readonly CLIENT_TOO_BIG: 4413;
   /** A peer that reads too slowly. */
   readonly SLOW_CONSUMER: 4429;
+  /** The server is at capacity, said after the upgrade. */
+  readonly AT_CAPACITY: 4503;
 } = {
   DONE: 1000,
   GOING_AWAY: 1001,
@@ -37,9 +45,13 @@ export const CLOSE_CODES: {
   TRY_AGAIN_LATER: 1013,
   CLIENT_PROTOCOL_ERROR: 4002,
   CLIENT_UNSUPPORTED_DATA: 4003,
+  BAD_CONTROL: 4400,
+  FORBIDDEN: 4403,
   HEARTBEAT_TIMEOUT: 4408,
+  REPLACED: 4409,
   CLIENT_TOO_BIG: 4413,
   SLOW_CONSUMER: 4429,
+  AT_CAPACITY: 4503,
 };
 
 /** Why a connection ended, in words that are the same on every runtime. */

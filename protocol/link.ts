@@ -72,6 +72,11 @@ export class Link {
     throw new TypeError("Cannot adopt socket: it is not open");
   }
 
+  /** Tells somebody else from now on. */
+  redirect(events: LinkEvents): void {
+    if (this.#events !== undefined) this.#events = events;
+  }
+
   /** Whether frames can be sent. */
   get isOpen(): boolean {
     return this.#events !== undefined && this.#closing === undefined &&
@@ -132,18 +137,27 @@ export class Link {
     if (this.#events === undefined || this.#closing !== undefined) return;
     this.#closing = { code, reason };
     this.#closeTimer = this.#clock.after(CLOSE_TIMEOUT, () => this.#giveUp({ code, reason }));
+    this.#hangUp(code, reason);
+  }
+
+  /**
+   * Forgets the socket without a word to the listener, and lets the runtime close it.
+   *
+   * @param code The close code; none by default, and if this end may not send it.
+   * @param reason Why, in words fit for the peer.
+   */
+  abandon(code?: number, reason = ""): void {
+    this.#events = undefined;
+    this.#release();
+    if (this.#socket.readyState <= OPEN) this.#hangUp(code, reason);
+  }
+
+  #hangUp(code: number | undefined, reason: string): void {
     try {
       this.#socket.close(code, closeReason(reason));
     } catch {
       this.#socket.close();
     }
-  }
-
-  /** Forgets the socket without a word to the listener, and lets the runtime close it. */
-  abandon(): void {
-    this.#events = undefined;
-    this.#release();
-    if (this.#socket.readyState <= OPEN) this.#socket.close();
   }
 
   /** Bun can hang up for real; elsewhere the runtime goes on waiting for the peer. */

@@ -1,11 +1,12 @@
+import type { Channel, ChannelSink, OpenChannel } from "./channel.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { CLOSE_CODES } from "./close_codes.ts";
 import { MCPConnectionError, toError } from "./errors.ts";
 import { guard } from "./guard.ts";
-import { HeldFrames } from "./held_frames.ts";
 import { type JsonRpcMessage, serializeMessage } from "./jsonrpc.ts";
-import { type CloseInfo, HIGH_WATER, Link } from "./link.ts";
-import { PlainReader } from "./plain.ts";
+import { type CloseInfo, Link } from "./link.ts";
+import { PlainChannel } from "./plain_channel.ts";
+import { SESSION_SUBPROTOCOL } from "./subprotocol.ts";
 import type { MessageExtra, SendOptions, Transport } from "./transport.ts";
 
 /** Options of {@linkcode SocketTransport}. */
@@ -55,59 +56,64 @@ export class SocketTransport implements Transport, AsyncDisposable {
   /** See {@linkcode SocketTransport.stderr}. */
   readonly pid: null = null;
 
-  readonly #link: Link;
-  readonly #reader: PlainReader;
+  readonly #channel: Channel;
   readonly #maxSendBytes: number;
-  /** What may wait for a peer that does not read: one message beyond the high-water mark. */
-  readonly #maxBufferedBytes: number;
   readonly #extra: MessageExtra | undefined;
   readonly #closed = Promise.withResolvers<CloseInfo>();
-  /** What came in before the start; it may take as much room as one message. */
-  #held: HeldFrames | undefined;
   #closeInfo: CloseInfo | undefined;
   #isCloseTold = false;
-  #isViolated = false;
 
   /**
    * Takes over a socket; messages are held until `start()`.
    *
-   * @param socket A socket that is open; its handlers are taken over.
+   * @param source A socket that is open; its handlers are taken over. Or what
+   * opens another kind of channel.
    * @param options Bounds, and which end this is.
-   * @throws {TypeError} If the socket is not open.
+   * @throws {TypeError} If the socket is not open, or negotiated sessions: only who dialled it can.
    */
-  constructor(socket: WebSocket, options: SocketTransportOptions = {}) {
-    const { end = "client", maxReceiveBytes = 64 * 1024 * 1024 } = options;
-    this.#maxSendBytes = options.maxSendBytes ?? 64 * 1024 * 1024;
-    this.#held = new HeldFrames(maxReceiveBytes);
-    this.#maxBufferedBytes = this.#maxSendBytes + HIGH_WATER;
+  constructor(source: WebSocket | OpenChannel, options: SocketTransportOptions = {}) {
+    const maxBytes = 64 * 1024 * 1024;
+    const {
+      end = "client",
+      maxSendBytes = maxBytes,
+      maxReceiveBytes = maxBytes,
+      clock = systemClock,
+    } = options;
+    this.#maxSendBytes = maxSendBytes;
     this.#extra = options.extra;
-    this.#reader = new PlainReader(
-      {
-        message: (message) => this.deliver(message),
-        fault: (error, reply) => {
-          this.report(error);
-          this.#link.send(JSON.stringify(reply));
-        },
-        violation: (code, reason) => this.#violate(code, reason),
-      },
-      end,
-      maxReceiveBytes,
-    );
-    this.#link = Link.adopt(
-      socket,
-      { frame: (data) => this.#read(data), closed: (info) => this.#end(info) },
-      options.clock ?? systemClock,
-    );
+    const sink: ChannelSink = {
+      message: (message) => this.deliver(message),
+      fault: (error) => this.report(error),
+      closed: (info) => this.#end(info),
+    };
+    this.#channel = typeof source === "function"
+      ? source(sink)
+      : adoptSocket(source, sink, { end, maxSendBytes, maxReceiveBytes, clock });
+  }
+
+  /** The subprotocol that is spoken. */
+  get protocol(): "mcp" | "bowline.v1" {
+    return this.#channel.protocol;
   }
 
   /** Whether messages can be sent. */
   get isOpen(): boolean {
-    return this.#link.isOpen;
+    return this.#channel.isOpen;
+  }
+
+  /** Whether there is a socket: a session may be without one for a while. */
+  get isAttached(): boolean {
+    return this.#channel.isAttached;
   }
 
   /** Bytes that wait to leave. */
   get bufferedAmount(): number {
-    return this.#link.bufferedAmount;
+    return this.#channel.bufferedAmount;
+  }
+
+  /** Messages that the peer may not have; `undefined` where that cannot be known. */
+  get bufferedMessages(): number | undefined {
+    return this.#channel.bufferedMessages;
   }
 
   /** Resolves when the connection has ended, with how it ended. */
@@ -128,9 +134,7 @@ export class SocketTransport implements Transport, AsyncDisposable {
       this.#tellClose();
       return Promise.reject(error);
     }
-    const held = this.#held?.release() ?? [];
-    this.#held = undefined;
-    for (const data of held) this.#read(data);
+    this.#channel.listen();
     return Promise.resolve();
   }
 
@@ -138,8 +142,8 @@ export class SocketTransport implements Transport, AsyncDisposable {
    * Sends a message.
    *
    * @param message The message.
-   * @param options Accepted for the SDKs' sake.
-   * @returns Resolves when the socket has taken it and has room for more.
+   * @param options Whether to wait until the other application has it.
+   * @returns Resolves when it was taken and there is room for more.
    * @throws {TypeError} If it is no JSON-RPC message.
    * @throws {RangeError} If it is too large.
    * @throws {MCPConnectionError} If the connection has ended.
@@ -152,13 +156,13 @@ export class SocketTransport implements Transport, AsyncDisposable {
    * Sends a message without making a promise, unless the socket is full.
    *
    * @param message The message.
-   * @param _options Accepted for the SDKs' sake.
-   * @returns Nothing, or a promise for when the socket has room again.
+   * @param options Whether to wait until the other application has it.
+   * @returns Nothing, or a promise for when there is room for more.
    */
-  post(message: JsonRpcMessage, _options?: SendOptions): void | Promise<void> {
+  post(message: JsonRpcMessage, options?: SendOptions): void | Promise<void> {
     const text = serializeMessage(message, this.#maxSendBytes);
-    if (!this.#link.isOpen) throw this.#lossError("Cannot send message");
-    return this.write(text);
+    if (!this.#channel.isOpen) throw this.#lossError("Cannot send message");
+    return this.write(text, message, options);
   }
 
   /**
@@ -169,7 +173,7 @@ export class SocketTransport implements Transport, AsyncDisposable {
    * @returns Resolves within a second, also towards a silent peer.
    */
   async close(code: number = CLOSE_CODES.DONE, reason = ""): Promise<void> {
-    this.#link.close(code, reason);
+    this.#channel.close(code, reason);
     await this.#closed.promise;
   }
 
@@ -178,13 +182,24 @@ export class SocketTransport implements Transport, AsyncDisposable {
     await this.close();
   }
 
+  /**
+   * Asks the peer to move elsewhere.
+   *
+   * @param afterMs How long this end goes on, in milliseconds.
+   * @param reason Why, in words fit for the peer.
+   * @returns Whether it can be asked: peers that speak plain `mcp` cannot.
+   */
+  retire(afterMs: number, reason: string): boolean {
+    return this.#channel.retire(afterMs, reason);
+  }
+
   /** Sends text that is known to be a message. */
-  protected write(text: string): void | Promise<void> {
-    const link = this.#link;
-    link.send(text);
-    if (!link.isCongested) return;
-    if (link.bufferedAmount <= this.#maxBufferedBytes) return link.drained();
-    this.#violate(CLOSE_CODES.SLOW_CONSUMER, "The peer reads too slowly");
+  protected write(
+    text: string,
+    message?: JsonRpcMessage,
+    options?: SendOptions,
+  ): void | Promise<void> {
+    return this.#channel.send(text, message, options);
   }
 
   /** Gives a message to the application. */
@@ -201,31 +216,8 @@ export class SocketTransport implements Transport, AsyncDisposable {
     guard(() => this.onerror?.(error), () => {});
   }
 
-  #read(data: unknown): void {
-    if (this.#isViolated) return;
-    // What is no text is a violation now as well as later.
-    if (this.#held === undefined || typeof data !== "string") return this.#reader.read(data);
-    if (this.#held.hold(data)) return;
-    this.#violate(CLOSE_CODES.CLIENT_PROTOCOL_ERROR, "Too many messages before the start");
-  }
-
-  /** From here on the peer is not listened to, although it may go on for a while. */
-  #violate(code: number, reason: string): void {
-    this.#isViolated = true;
-    this.#held = undefined;
-    this.report(
-      new MCPConnectionError(reason, {
-        kind: "protocol",
-        code,
-        retryable: false,
-      }),
-    );
-    this.#link.close(code, reason);
-  }
-
   #end(info: CloseInfo): void {
     this.#closeInfo = info;
-    this.#held = undefined;
     this.#closed.resolve(info);
     this.#tellClose();
   }
@@ -265,4 +257,16 @@ export function adopt(
   options?: SocketTransportOptions,
 ): SocketTransport {
   return new SocketTransport(socket, options);
+}
+
+function adoptSocket(
+  socket: WebSocket,
+  sink: ChannelSink,
+  options: ConstructorParameters<typeof PlainChannel>[2],
+): Channel {
+  if (socket.protocol === SESSION_SUBPROTOCOL) {
+    throw new TypeError(`Cannot adopt socket: it negotiated "${SESSION_SUBPROTOCOL}"`);
+  }
+  const unheard = { frame: () => {}, closed: () => {} };
+  return new PlainChannel(Link.adopt(socket, unheard, options.clock), sink, options);
 }

@@ -1,6 +1,9 @@
 /** Plain MCP: one JSON-RPC message per text frame. */
 export const PLAIN_SUBPROTOCOL = "mcp";
 
+/** MCP in sessions that outlive their connections. */
+export const SESSION_SUBPROTOCOL = "bowline.v1";
+
 /** Subprotocols that carry a credential; they are read and never echoed. */
 const CREDENTIAL_PREFIX = "mcp.auth.";
 
@@ -27,16 +30,20 @@ export function parseSubprotocols(header: string | null): string[] {
 }
 
 /**
- * The subprotocol a server answers with: `mcp` where it is offered, else the
+ * The subprotocol a server answers with: `bowline.v1` before `mcp`, else the
  * first `mcp.version.*`.
  *
  * @param offered What the client offered.
+ * @param hasSessions Whether the server keeps sessions.
+ * @default {true} hasSessions
  * @returns The choice, or `undefined` to answer without one. An entry that
  * carries a credential is never chosen.
  */
 export function selectSubprotocol(
   offered: readonly string[],
+  hasSessions = true,
 ): string | undefined {
+  if (hasSessions && offered.includes(SESSION_SUBPROTOCOL)) return SESSION_SUBPROTOCOL;
   if (offered.includes(PLAIN_SUBPROTOCOL)) return PLAIN_SUBPROTOCOL;
   return offered.find((entry) => entry.startsWith(VERSION_PREFIX));
 }

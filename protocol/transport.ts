@@ -44,6 +44,19 @@ export interface SendOptions {
   retry?: boolean | undefined;
   /** Gives up waiting for a connection; what a socket has taken is gone. */
   signal?: AbortSignal | undefined;
+  /**
+   * Whether to wait until the other application has the message, which takes a
+   * session: towards a peer that speaks plain `mcp` nothing is sent.
+   *
+   * @default {false}
+   */
+  delivered?: boolean | undefined;
+  /**
+   * How long that may take, in milliseconds. The message may still arrive later.
+   *
+   * @default {30_000}
+   */
+  deliveryTimeout?: number | undefined;
 }
 
 /**

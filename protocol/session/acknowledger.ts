@@ -1,4 +1,4 @@
-import type { SessionLimits } from "./limits.ts";
+import { narrow, type SessionLimits } from "./limits.ts";
 
 /** How long a message may go unacknowledged, in milliseconds. */
 export const ACK_DELAY = 200;
@@ -7,16 +7,24 @@ const ACK_EVERY = 256;
 
 /** Counts what was handed to the application, and says when the peer has to be told. */
 export class Acknowledger {
-  readonly #every: number;
-  readonly #units: number;
+  readonly #limits: SessionLimits;
+  #every = 1;
+  #units = 0;
   #delivered = 0;
   #told = 0;
   #untoldUnits = 0;
 
-  /** @param limits What this end keeps for the peer: a quarter of it is told at once. */
-  constructor({ bufferMessages, bufferBytes }: SessionLimits) {
-    this.#every = Math.max(1, Math.min(ACK_EVERY, bufferMessages >> 2));
-    this.#units = bufferBytes >> 2;
+  /** @param limits What this end takes. */
+  constructor(limits: SessionLimits) {
+    this.#limits = limits;
+    this.agree(limits);
+  }
+
+  /** Notes what the peer keeps: a quarter of the smaller window of both is told at once. */
+  agree(peer: SessionLimits): void {
+    const { bufferMessages, bufferBytes } = narrow(this.#limits, peer);
+    this.#every = Math.max(1, Math.min(ACK_EVERY, Math.floor(bufferMessages / 4)));
+    this.#units = bufferBytes / 4;
   }
 
   /** How many messages were handed to the application. */

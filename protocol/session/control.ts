@@ -133,12 +133,12 @@ export function helloFrame(hello: Hello): string {
 
 /** The text of a welcome. */
 export function welcomeFrame(welcome: Welcome): string {
-  return JSON.stringify(["welcome", welcome]);
+  return JSON.stringify(["welcome", { ...welcome, reason: readReason(welcome.reason) }]);
 }
 
 /** The text of a goaway. */
 export function goawayFrame(goaway: Goaway): string {
-  return JSON.stringify(["goaway", goaway]);
+  return JSON.stringify(["goaway", { ...goaway, reason: goaway.reason.slice(0, MAX_REASON) }]);
 }
 
 /** The text of an end. */

@@ -60,6 +60,20 @@ export class Ledger {
     return this.#sent.size < bufferMessages && this.#sentBytes + bytes <= bufferBytes;
   }
 
+  /**
+   * Whether one more message fits beside one that is in pieces: room is kept
+   * for that one. In an empty window it may be of any size, but not both.
+   */
+  hasRoomBeside(
+    open: number,
+    bytes: number,
+    { bufferMessages, bufferBytes }: SessionLimits,
+  ): boolean {
+    if (this.#sent.size + 2 > bufferMessages) return false;
+    const kept = this.#sent.size === 0 ? 0 : open;
+    return this.#sentBytes + bytes + kept <= bufferBytes;
+  }
+
   /** Adds a message that waits. */
   add(message: Outgoing): void {
     this.#waiting.push(message);
@@ -97,12 +111,15 @@ export class Ledger {
   acknowledge(count: number): Acknowledgement {
     if (count > this.last) return "impossible";
     if (count <= this.#acknowledged) return "known";
+    const known: Outgoing[] = [];
     for (; this.#acknowledged < count; this.#acknowledged++) {
       const message = this.#sent.shift();
       if (message === undefined) break;
       this.#sentBytes -= message.bytes;
-      message.settled?.();
+      if (message.settled !== undefined) known.push(message);
     }
+    // Whoever is told may send, or end it all.
+    for (const { settled } of known) settled?.();
     return "advanced";
   }
 

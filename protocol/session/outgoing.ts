@@ -26,15 +26,19 @@ export class Outgoing {
   wasComplete = false;
 
   /**
-   * @param message The message.
+   * @param message The message; without one the text counts as a notification.
    * @param text Its text.
    * @param settled Told once when the peer has it, or why it never will.
    */
-  constructor(message: JsonRpcMessage, text: string, settled?: (error?: Error) => void) {
+  constructor(
+    message: JsonRpcMessage | undefined,
+    text: string,
+    settled?: (error?: Error) => void,
+  ) {
     this.text = text;
     this.bytes = measure(text);
-    this.lane = laneOf(message);
-    this.id = this.lane === "notification" ? undefined : idOf(message);
+    this.lane = message === undefined ? "notification" : laneOf(message);
+    this.id = message === undefined || this.lane === "notification" ? undefined : idOf(message);
     this.settled = settled;
   }
 }

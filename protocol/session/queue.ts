@@ -20,8 +20,8 @@ export class Queue<T> {
 
   /** Takes the first item. */
   shift(): T | undefined {
+    if (this.size === 0) return undefined;
     const item = this.#items[this.#head];
-    if (item === undefined) return undefined;
     this.#items[this.#head++] = undefined;
     // Moved at most once per item on average.
     if (this.#head === this.#items.length) this.clear();

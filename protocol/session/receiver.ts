@@ -1,6 +1,7 @@
 import { Acknowledger } from "./acknowledger.ts";
 import { PieceAssembler } from "./frames.ts";
 import type { SessionLimits } from "./limits.ts";
+import { Queue } from "./queue.ts";
 
 /** Who listens to a {@linkcode Receiver}. */
 export interface ReceiverEvents {
@@ -20,7 +21,7 @@ export class Receiver {
   readonly #acknowledger: Acknowledger;
   readonly #assembler: PieceAssembler;
   /** Messages that wait for a listener, uncounted. */
-  #held: string[] | undefined = [];
+  #held: Queue<string> | undefined = new Queue<string>();
   #heldUnits = 0;
   /** Told apart by it, whether a listener has changed the wire meanwhile. */
   #wires = 0;
@@ -56,25 +57,31 @@ export class Receiver {
     return this.#acknowledger.tell();
   }
 
+  /** Notes what the peer keeps. */
+  agree(peer: SessionLimits): void {
+    this.#acknowledger.agree(peer);
+  }
+
   /** Starts over on a new wire: what was not counted comes again. */
   reset(): void {
     this.#wires++;
     this.#assembler.reset();
-    if (this.#held === undefined) return;
-    this.#held = [];
+    this.#held?.clear();
     this.#heldUnits = 0;
   }
 
   /** Hands messages to the application from now on, those that were held first. */
   listen(): void {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    this.#heldUnits = 0;
-    const wires = this.#wires;
-    for (const message of held) {
-      if (wires !== this.#wires) return;
-      this.#count(message);
+    // What comes in meanwhile is held, too, and waits for its turn.
+    for (
+      let message = this.#held?.shift();
+      message !== undefined;
+      message = this.#held?.shift()
+    ) {
+      this.#heldUnits -= message.length;
+      this.#deliver(message);
     }
+    this.#held = undefined;
   }
 
   /** Takes a frame with whole messages, one a line. */
@@ -83,8 +90,8 @@ export class Receiver {
     let start = 0;
     for (;;) {
       const end = frame.indexOf("\n", start);
-      if (end < 0) return this.#count(start === 0 ? frame : frame.slice(start));
-      this.#count(frame.slice(start, end));
+      if (end < 0) return this.#take(start === 0 ? frame : frame.slice(start));
+      this.#take(frame.slice(start, end));
       if (wires !== this.#wires) return;
       start = end + 1;
     }
@@ -94,7 +101,7 @@ export class Receiver {
   piece(frame: string): void {
     const fault = this.#assembler.add(frame);
     if (fault !== undefined) this.#events.violation(fault);
-    else if (frame.startsWith("=")) this.#count(this.#assembler.take());
+    else if (frame.startsWith("=")) this.#take(this.#assembler.take());
   }
 
   /** The peer gave up the message that is in pieces. */
@@ -102,17 +109,21 @@ export class Receiver {
     this.#assembler.reset();
   }
 
+  #take(message: string): void {
+    if (this.#held === undefined) this.#deliver(message);
+    else this.#hold(this.#held, message);
+  }
+
   /** The only place where messages are counted. */
-  #count(message: string): void {
-    if (this.#held !== undefined) return this.#hold(this.#held, message);
+  #deliver(message: string): void {
     this.#acknowledger.deliver(message.length);
     this.#events.message(message);
   }
 
   /** One message more than the window is let in: it may be as large as it likes, alone. */
-  #hold(held: string[], message: string): void {
+  #hold(held: Queue<string>, message: string): void {
     const { bufferMessages, bufferBytes } = this.#limits;
-    if (held.length >= bufferMessages || this.#heldUnits > bufferBytes) {
+    if (held.size >= bufferMessages || this.#heldUnits > bufferBytes) {
       return this.#events.violation("More messages are unacknowledged than the window holds");
     }
     held.push(message);

@@ -42,6 +42,10 @@ export class Sender {
   #open: Open | undefined;
   /** Whether the last wire ended within a message. */
   #wasCut = false;
+  /** What the peer had when the last wire was attached. */
+  #resumedAt = 0;
+  /** Told apart by it, whether somebody who is told has changed the wire meanwhile. */
+  #wires = 0;
   #strikes = 0;
   #writes = 0;
   #poll: Timer | undefined;
@@ -56,7 +60,7 @@ export class Sender {
 
   /** Messages that the peer may not have. */
   get size(): number {
-    return this.#ledger.size;
+    return this.#ledger.size + (this.#open === undefined ? 0 : 1);
   }
 
   /** The same in bytes; short messages count with the most that they can be. */
@@ -67,6 +71,11 @@ export class Sender {
   /** Messages that wait for the wire or for room in the window. */
   get waiting(): number {
     return this.#ledger.waiting + (this.#open === undefined ? 0 : 1);
+  }
+
+  /** The same in bytes. */
+  get waitingBytes(): number {
+    return this.#ledger.waitingBytes + (this.#open?.message.bytes ?? 0);
   }
 
   /** The number of the last message that is complete on the present wire. */
@@ -133,11 +142,16 @@ export class Sender {
     this.detach();
     const wasWritten = this.#wasCut || this.#ledger.last > this.#ledger.acknowledged;
     this.#wasCut = false;
-    const hasAdvanced = this.#ledger.acknowledge(received) === "advanced";
+    const wires = this.#wires;
+    this.#ledger.acknowledge(received);
+    if (wires !== this.#wires) return;
+    const hasAdvanced = this.#ledger.acknowledged > this.#resumedAt;
+    this.#resumedAt = this.#ledger.acknowledged;
     this.#ledger.rewind();
-    this.#strike(wasWritten && !hasAdvanced);
+    const poison = this.#strike(wasWritten && !hasAdvanced);
     this.#wire = wire;
     this.agree(peer);
+    if (poison !== undefined) this.#options.poisoned(poison);
   }
 
   /** Notes what the peer takes. */
@@ -148,6 +162,7 @@ export class Sender {
 
   /** Stops writing; messages are kept. */
   detach(): void {
+    this.#wires++;
     this.#wire = undefined;
     this.#poll?.clear();
     this.#poll = undefined;
@@ -223,7 +238,7 @@ export class Sender {
     const next = this.#ledger.next;
     const mayPass = next !== undefined && mayOvertake(open, next) && !wire.isCongested &&
       isFrameSize(next.bytes, this.#sizes) &&
-      this.#ledger.hasRoom(next.bytes + open.bytes, this.#window);
+      this.#ledger.hasRoomBeside(open.bytes, next.bytes, this.#window);
     if (!mayPass) return false;
     this.#ledger.take();
     this.#ledger.complete(next);
@@ -261,18 +276,21 @@ export class Sender {
     return true;
   }
 
-  /** Some proxies end every connection that carries a certain message: smaller frames may help. */
-  #strike(isStrike: boolean): void {
+  /**
+   * Some proxies end every connection that carries a certain message: smaller
+   * frames may help. Returns the message that is given up, if nothing does.
+   */
+  #strike(isStrike: boolean): Outgoing | undefined {
     this.#strikes = isStrike ? this.#strikes + 1 : 0;
-    if (this.#strikes < MAX_STRIKES) return;
+    if (this.#strikes < MAX_STRIKES) return undefined;
     this.#strikes = 0;
     if (this.#sizes.max > MIN_FRAME_BYTES) {
-      this.#sizes = { ...this.#sizes, max: this.#sizes.max / 2 };
-      return;
+      const max = Math.max(Math.floor(this.#sizes.max / 2), MIN_FRAME_BYTES);
+      this.#sizes = { ...this.#sizes, max };
+      return undefined;
     }
     this.#sizes = this.#options.sizes;
-    const message = this.#ledger.take();
-    if (message !== undefined) this.#options.poisoned(message);
+    return this.#ledger.take();
   }
 
   #write(wire: Wire, frame: string): void {
@@ -301,9 +319,11 @@ export class Sender {
 
 /**
  * Whether a message may pass one that is in pieces: notifications keep their
- * order, and a response never passes the progress that came before it.
+ * order, a response never passes the progress that came before it, and a cancel
+ * never passes its request.
  */
-function mayOvertake(open: Outgoing, { lane }: Outgoing): boolean {
+function mayOvertake(open: Outgoing, { lane, id }: Outgoing): boolean {
   if (lane === "notification") return false;
+  if (lane === "cancel") return open.lane !== "request" || open.id !== id;
   return lane !== "response" || open.lane !== "notification";
 }

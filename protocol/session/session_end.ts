@@ -67,8 +67,8 @@ export class SessionEnd {
   readonly #receiver: Receiver;
   #wire: Wire | undefined;
   #promptAck = false;
-  /** Set while the end of a turn is awaited. */
-  #isTurnOpen = false;
+  /** The wire on which something was read, while the end of that turn is awaited. */
+  #turn: Wire | undefined;
   /** Control frames that were written so far. */
   #writes = 0;
   #ackTimer: Timer | undefined;
@@ -119,6 +119,11 @@ export class SessionEnd {
     return this.#sender.waiting;
   }
 
+  /** The same in bytes. */
+  get waitingBytes(): number {
+    return this.#sender.waitingBytes;
+  }
+
   /** The largest message that the peer takes, in bytes. */
   get maxMessageBytes(): number {
     return this.#sender.maxMessageBytes;
@@ -155,11 +160,14 @@ export class SessionEnd {
     this.#wire = wire;
     this.#promptAck = promptAck;
     this.#receiver.tell();
+    this.#receiver.agree(limits);
     this.#sender.attach(wire, received, limits);
   }
 
-  /** Notes what the peer takes, where it was not known when the wire was attached. */
-  agree(limits: SessionLimits): void {
+  /** Notes what the peer said where the wire was attached before it did. */
+  agree({ received, limits }: Terms): void {
+    this.#receiver.agree(limits);
+    this.#sender.acknowledge(received);
     this.#sender.agree(limits);
   }
 
@@ -168,6 +176,7 @@ export class SessionEnd {
     this.#wire = undefined;
     this.#ackTimer?.clear();
     this.#ackTimer = undefined;
+    this.#turn = undefined;
     this.#receiver.reset();
     this.#sender.detach();
   }
@@ -181,7 +190,7 @@ export class SessionEnd {
   /** Takes a frame that came in on the present wire. */
   receive(frame: string): void {
     if (this.#wire === undefined) return;
-    if (this.#promptAck) this.#awaitTurn();
+    if (this.#promptAck) this.#awaitTurn(this.#wire);
     switch (frame.charCodeAt(0)) {
       case BRACE:
         this.#receiver.messages(frame);
@@ -219,13 +228,14 @@ export class SessionEnd {
     if (frame === undefined) return events.violation("Malformed control frame");
     switch (frame.type) {
       case "ack":
-        return this.#acknowledged(frame.count);
-      case "ping":
         this.#acknowledged(frame.count);
+        return;
+      case "ping":
+        if (!this.#acknowledged(frame.count)) return;
         return this.#write(pingFrame("pong", frame.mark, this.#receiver.tell()));
       case "pong":
-        this.#acknowledged(frame.count);
-        return events.pong(frame.mark);
+        if (this.#acknowledged(frame.count)) events.pong(frame.mark);
+        return;
       case "drop":
         return this.#receiver.drop();
       default:
@@ -233,10 +243,11 @@ export class SessionEnd {
     }
   }
 
-  #acknowledged(count: number): void {
-    if (this.#sender.acknowledge(count) === "impossible") {
-      this.#options.events.violation("Acknowledgement of a message that was never sent");
-    }
+  /** Takes the peer's count. Returns whether it is one. */
+  #acknowledged(count: number): boolean {
+    if (this.#sender.acknowledge(count) !== "impossible") return true;
+    this.#options.events.violation("Acknowledgement of a message that was never sent");
+    return false;
   }
 
   /** Tells the peer what was handed over, at once or soon. */
@@ -262,12 +273,13 @@ export class SessionEnd {
    * Whatever is written releases what the peer's kernel holds back; without an
    * answer in this turn, an acknowledgement does.
    */
-  #awaitTurn(): void {
-    if (this.#isTurnOpen) return;
-    this.#isTurnOpen = true;
+  #awaitTurn(wire: Wire): void {
+    if (this.#turn === wire) return;
+    this.#turn = wire;
     const written = this.#writes + this.#sender.writes;
     this.#options.endTurn?.(() => {
-      this.#isTurnOpen = false;
+      if (this.#turn !== wire) return;
+      this.#turn = undefined;
       if (this.#writes + this.#sender.writes === written) this.#tell();
     });
   }

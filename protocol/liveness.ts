@@ -1,13 +1,21 @@
-import type { Clock, Timer } from "../protocol/clock.ts";
+import { type Clock, stopwatch, type Timer } from "./clock.ts";
 import {
   type HeartbeatPolicy,
   type HeartbeatState,
   nextHeartbeat,
   recordLife,
   startHeartbeat,
-} from "../protocol/heartbeat.ts";
-import { stopwatch } from "./stopwatch.ts";
-import type { PingSink } from "./vitals.ts";
+} from "./heartbeat.ts";
+
+/** Told what becomes of pings; each has at most one outcome. */
+export interface PingSink {
+  /** A ping was sent. */
+  pinged(): void;
+  /** It was answered, after so many milliseconds. */
+  ponged(ms: number): void;
+  /** It was not answered in time. */
+  missed(): void;
+}
 
 const NOBODY: PingSink = { pinged() {}, ponged() {}, missed() {} };
 

@@ -1,0 +1,276 @@
+import { MCPConnectionError, MCPError } from "../protocol/errors.ts";
+import { Link } from "../protocol/link.ts";
+import { DENO_CLIENT_SIZES, OPEN_SIZES } from "../protocol/session/frames.ts";
+import type { Outgoing } from "../protocol/session/outgoing.ts";
+import { SESSION_SUBPROTOCOL } from "../protocol/subprotocol.ts";
+import { ClientSession } from "./client_session.ts";
+import { gatherCredentials } from "./credentials.ts";
+import { dial, prepare } from "./dial.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { ConnectionSink, LiveConnection } from "./live_connection.ts";
+import { PlainConnection } from "./plain_connection.ts";
+import { type Loss, lossError } from "./recovery.ts";
+import type { ResolvedOptions } from "./resolved_options.ts";
+import { holdsFrames } from "./runtime.ts";
+import { type Greeting, SessionConnection } from "./session_connection.ts";
+
+/** What a {@linkcode Connector} needs. */
+export interface ConnectorOptions {
+  /** What to speak to. */
+  readonly endpoint: Endpoint;
+  /** Timeouts, bounds, credentials; asked before every dial. */
+  readonly options: () => ResolvedOptions;
+  /** Who listens to connections. */
+  readonly sink: ConnectionSink;
+  /** Told that a session went on, and how many messages are sent again. */
+  readonly onResumed: (replayed: number) => void;
+  /**
+   * Told that a session is lost with all that was in flight; `wasWelcomed` says
+   * whether the server ever knew it.
+   */
+  readonly onSessionLost: (reason: string, wasWelcomed: boolean) => void;
+  /** Told of a message that never got through, whatever was tried. */
+  readonly onPoisoned: (message: Outgoing) => void;
+}
+
+/** A connection that is open. */
+export interface Opened {
+  /** The connection. */
+  readonly connection: LiveConnection;
+  /** Whether the server knows nothing of what was said before. */
+  readonly isFresh: boolean;
+}
+
+/** A connection with a session of its own. */
+export interface OpenedBeside {
+  /** The connection. */
+  readonly connection: LiveConnection;
+  /** Keeps its session from now on. Returns what ends the one that was kept before. */
+  readonly keep: () => (reason: Error) => void;
+}
+
+/** Opens connections, and keeps the session that outlives them. */
+export class Connector {
+  readonly #context: ConnectorOptions;
+  #session: ClientSession | undefined;
+  /** Set when the server turned out not to speak sessions, although it said so. */
+  #isPlainOnly = false;
+  /** When the last connection of the session was lost. */
+  #lostAt = 0;
+  /** Whether there has been a connection. */
+  #wasOpen = false;
+
+  /** @param context What to open, and whom to tell. */
+  constructor(context: ConnectorOptions) {
+    this.#context = context;
+  }
+
+  /** The session that is kept; `undefined` if the peer speaks plain MCP. */
+  get session(): ClientSession | undefined {
+    return this.#session;
+  }
+
+  /** Whether the server should still have the session. */
+  get mayStillResume(): boolean {
+    const welcome = this.#session?.welcome;
+    if (welcome === undefined) return false;
+    return this.#context.options().clock.now() - this.#lostAt < welcome.windowMs;
+  }
+
+  /**
+   * Opens a connection, and brings it to the session, if there is one.
+   *
+   * @param signal Gives up.
+   * @param url Where to, if not to the usual place.
+   * @throws {MCPError} If it cannot be opened.
+   */
+  async open(signal: AbortSignal, url?: string): Promise<Opened> {
+    const link = await this.#dial(signal, url);
+    const isFirst = !this.#wasOpen;
+    this.#wasOpen = true;
+    if (link.protocol === SESSION_SUBPROTOCOL) {
+      return await this.#openSession(link, signal, isFirst);
+    }
+    const { require } = this.#context.options();
+    if (require === undefined) return { connection: this.#openPlain(link), isFresh: true };
+    link.abandon();
+    throw downgradeError(require);
+  }
+
+  /**
+   * Opens a connection with a session of its own, beside the one that is kept.
+   *
+   * @param signal Gives up.
+   * @param url Where to, if not to the usual place.
+   * @throws {MCPError} If it cannot be opened.
+   */
+  async openBeside(signal: AbortSignal, url?: string): Promise<OpenedBeside> {
+    const link = await this.#dial(signal, url);
+    if (link.protocol !== SESSION_SUBPROTOCOL) {
+      link.abandon();
+      throw downgradeError(SESSION_SUBPROTOCOL);
+    }
+    const session = this.#createSession();
+    const connection = this.#greet(link, session);
+    try {
+      await accept(connection, signal);
+    } catch (error) {
+      connection.drop();
+      throw error;
+    }
+    const keep = () => {
+      const before = this.#session;
+      this.#session = session;
+      return (reason: Error) => before?.end(reason);
+    };
+    return { connection, keep };
+  }
+
+  /**
+   * Notes that the connection was lost.
+   *
+   * @returns Whether a session is kept: then nothing that was in flight is lost.
+   */
+  detach(): boolean {
+    this.#session?.leave();
+    this.#lostAt = this.#context.options().clock.now();
+    return this.#session !== undefined;
+  }
+
+  /** Gives the session up; the next connection opens another one. */
+  giveUp(reason: string): void {
+    const session = this.#session;
+    if (session === undefined) return;
+    this.#session = undefined;
+    const wasWelcomed = session.welcome !== undefined;
+    session.end(sessionError(reason));
+    this.#context.onSessionLost(reason, wasWelcomed);
+  }
+
+  /** Forgets the session; whoever takes it ends it. */
+  release(): ClientSession | undefined {
+    const session = this.#session;
+    this.#session = undefined;
+    this.#isPlainOnly = false;
+    this.#wasOpen = false;
+    return session;
+  }
+
+  async #dial(signal: AbortSignal, elsewhere?: string): Promise<Link> {
+    const { endpoint } = this.#context;
+    const options = this.#context.options();
+    const { clock, connectTimeout: timeout, httpClient } = options;
+    const events = { frame: () => {}, closed: () => {} };
+    if (endpoint.socket !== undefined) return Link.adopt(endpoint.socket, events, clock);
+    const { name } = endpoint;
+    const url = elsewhere ?? endpoint.url;
+    const bounds = { name, timeout, signal, clock };
+    const { protocols, headers } = await prepare(gatherCredentials(options), bounds);
+    const offered = this.#isPlainOnly
+      ? protocols.filter((entry) => entry !== SESSION_SUBPROTOCOL)
+      : protocols;
+    return await dial({ ...bounds, headers, protocols: offered, url, httpClient, events });
+  }
+
+  #openPlain(link: Link): LiveConnection {
+    this.giveUp("The server speaks plain MCP");
+    const { endpoint, sink } = this.#context;
+    const connection = new PlainConnection(link, this.#context.options(), sink);
+    for (const data of endpoint.held?.release() ?? []) connection.frame(data);
+    return connection;
+  }
+
+  async #openSession(link: Link, signal: AbortSignal, isFirst: boolean): Promise<Opened> {
+    const session = this.#session ??= this.#createSession();
+    const isFresh = session.attempt === 0;
+    const connection = this.#greet(link, session);
+    // What is safe may go out at once: nothing waits for the first welcome but what is not.
+    if (isFirst) return { connection, isFresh };
+    try {
+      const greeting = await awaitGreeting(connection, signal);
+      if (greeting.type === "open") {
+        if (greeting.welcome.resumed) this.#context.onResumed(greeting.replayed);
+        return { connection, isFresh };
+      }
+      this.giveUp(greeting.reason);
+    } catch (error) {
+      connection.drop();
+      throw error;
+    }
+    return await this.#openAnother(link, signal);
+  }
+
+  /** Opens a new session on a connection whose old one the server does not know. */
+  async #openAnother(link: Link, signal: AbortSignal): Promise<Opened> {
+    const connection = this.#greet(link, this.#session = this.#createSession());
+    try {
+      await accept(connection, signal);
+      return { connection, isFresh: true };
+    } catch (error) {
+      connection.drop();
+      throw error;
+    }
+  }
+
+  #greet(link: Link, session: ClientSession): SessionConnection {
+    const { options, sink } = this.#context;
+    const connection = new SessionConnection(link, session, options(), sink);
+    connection.lost.then((loss) => this.#considerPlain(loss, session));
+    return connection;
+  }
+
+  /** A server that does not know the protocol, although it chose it, may know plain MCP. */
+  #considerPlain(loss: Loss, session: ClientSession): void {
+    const { require } = this.#context.options();
+    if (session.welcome !== undefined || loss.cause !== "protocol" || require !== undefined) return;
+    this.#isPlainOnly = true;
+  }
+
+  #createSession(): ClientSession {
+    const { session, maxReceiveBytes, clock } = this.#context.options();
+    const { bufferMessages, bufferBytes } = session;
+    return new ClientSession({
+      limits: { messageBytes: maxReceiveBytes, bufferBytes, bufferMessages },
+      sizes: holdsFrames() ? DENO_CLIENT_SIZES : OPEN_SIZES,
+      promptAck: holdsFrames(),
+      poisoned: (message) => this.#context.onPoisoned(message),
+      clock,
+    });
+  }
+}
+
+/** Waits for what becomes of the hello. */
+async function awaitGreeting(
+  connection: SessionConnection,
+  signal: AbortSignal,
+): Promise<Exclude<Greeting, { readonly type: "lost" }>> {
+  const drop = () => connection.drop();
+  signal.addEventListener("abort", drop, { once: true });
+  if (signal.aborted) drop();
+  const greeting = await connection.greeting;
+  signal.removeEventListener("abort", drop);
+  signal.throwIfAborted();
+  if (greeting.type === "lost") throw lossError(greeting.loss);
+  return greeting;
+}
+
+/** Waits for the welcome of a new session, which nothing can be unknown about. */
+async function accept(connection: SessionConnection, signal: AbortSignal): Promise<void> {
+  const greeting = await awaitGreeting(connection, signal);
+  if (greeting.type === "open") return;
+  throw sessionError(greeting.reason);
+}
+
+function sessionError(reason: string): MCPConnectionError {
+  const text = `The session was lost: ${reason}`;
+  return new MCPConnectionError(text, { kind: "session", outcome: "unknown" });
+}
+
+function downgradeError(wanted: string): MCPError {
+  const text = `Cannot connect: the server does not speak "${wanted}", which is required`;
+  return new MCPConnectionError(text, {
+    kind: "protocol",
+    verdict: { cause: "protocol", pace: "never" },
+    retryable: false,
+  });
+}

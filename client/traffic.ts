@@ -1,0 +1,253 @@
+import { CANCELLED, cancelNotification } from "../protocol/mcp.ts";
+import type { JsonRpcMessage } from "../protocol/jsonrpc.ts";
+import type { Outgoing } from "../protocol/session/outgoing.ts";
+import type { MessageExtra, SendOptions } from "../protocol/transport.ts";
+import { Exchange, isInitialized, type Notice } from "./exchange.ts";
+import type { LiveConnection } from "./live_connection.ts";
+import type { AskLimits } from "./private_requests.ts";
+import { Outbox } from "./outbox.ts";
+import { Pump } from "./pump.ts";
+import type { ResolvedOptions } from "./resolved_options.ts";
+import type { Telemetry } from "./telemetry.ts";
+
+/** How one message is sent. */
+export interface WriteOptions extends SendOptions {
+  /** Told once when the other application has the message, or why it never will. */
+  readonly settled?: ((error?: Error) => void) | undefined;
+}
+
+/** What {@linkcode Traffic} needs. */
+export interface TrafficOptions {
+  /** Bounds and intervals, as they are now. */
+  readonly options: () => ResolvedOptions;
+  /** Counts and measures. */
+  readonly telemetry: Telemetry;
+  /** Whether a session is kept: then what is in flight outlives its connection. */
+  readonly keepsSession: () => boolean;
+  /** Gives a message to the application. */
+  readonly deliver: (message: JsonRpcMessage, extra?: MessageExtra) => void;
+}
+
+/** A connection that is being left for another, as long as something is in flight on it. */
+interface Leaving {
+  readonly connection: LiveConnection;
+  /** Ends what outlives the connection. */
+  readonly end: () => void;
+}
+
+/** The application's messages, in both directions, over one connection after the other. */
+export class Traffic {
+  /** What waits for a connection, or for room in it. */
+  readonly outbox: Outbox;
+  readonly #context: TrafficOptions;
+  readonly #pump: Pump;
+  #exchange: Exchange;
+  /** Set while the application's messages may go out. */
+  #connection: LiveConnection | undefined;
+  #leaving: Leaving | undefined;
+
+  /** @param context Bounds, and who hears messages. */
+  constructor(context: TrafficOptions) {
+    this.#context = context;
+    const { outbox, clock } = context.options();
+    this.outbox = new Outbox(outbox, clock);
+    this.#pump = new Pump(
+      this.outbox,
+      () => this.#connection,
+      ({ message, text, options }) => this.#write(message, text, options),
+    );
+    this.#exchange = this.#newExchange();
+  }
+
+  /** The connection that messages go out on. */
+  get connection(): LiveConnection | undefined {
+    return this.#connection;
+  }
+
+  /** What passed, and is in flight. */
+  get exchange(): Exchange {
+    return this.#exchange;
+  }
+
+  /**
+   * Sends a message at once, if it can go.
+   *
+   * @returns Whether it went; if not, it is to be queued.
+   * @throws What keeps it from ever going.
+   */
+  send(message: JsonRpcMessage, text: string, options: WriteOptions | undefined): boolean {
+    const connection = this.#connection;
+    if (connection === undefined || !connection.isOpen || this.outbox.size > 0) return false;
+    if (connection.isCongested && !connection.mayRide(message, text)) return false;
+    this.#write(message, text, options);
+    return true;
+  }
+
+  /** Queues a message. Returns nothing if it cancels one that had not left, which is all then. */
+  queue(
+    message: JsonRpcMessage,
+    text: string,
+    options: WriteOptions | undefined,
+  ): void | Promise<void> {
+    if (this.#withdraw(message)) return options?.settled?.();
+    const { congestion } = this.#context.options();
+    const sent = this.outbox.add(message, text, options, this.#connection && congestion);
+    this.#pump.run();
+    return sent;
+  }
+
+  /** Takes a message that came in. */
+  receive(message: JsonRpcMessage, from: LiveConnection): void {
+    const side = from === this.#leaving?.connection ? "leaving" : "present";
+    this.#context.deliver(this.#exchange.incoming(message, side));
+    if (this.#leaving !== undefined) this.#finishLeaving();
+  }
+
+  /**
+   * Lets messages flow over a new connection: first what is repeated, then what waited.
+   *
+   * @returns How many requests are repeated.
+   */
+  attach(connection: LiveConnection, repeats: boolean): number {
+    this.#connection = connection;
+    const { options, telemetry } = this.#context;
+    const { heartbeat } = options();
+    if (heartbeat !== false) {
+      const question = () => this.#exchange.question(heartbeat.discover);
+      connection.watch({ heartbeat, question, pings: telemetry });
+    }
+    const repeated = repeats ? this.#repeat("present") : 0;
+    this.#pump.run();
+    return repeated;
+  }
+
+  /** Leaves the connection; what is in flight stays so. */
+  detach(): void {
+    this.#connection?.drop();
+    this.#connection = undefined;
+  }
+
+  /**
+   * Moves to a new connection without losing what is in flight on the present
+   * one, which stays until that has settled.
+   *
+   * @param next The new connection.
+   * @param end Ends what outlives the present one.
+   */
+  move(next: LiveConnection, end: () => void): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    this.#dropLeaving();
+    const leaving = this.#leaving = { connection, end };
+    const subscriptions = this.#exchange.leave();
+    for (const { id } of subscriptions) {
+      const cancel = cancelNotification(id, "The client moves to another connection");
+      connection.send(JSON.stringify(cancel), cancel);
+    }
+    connection.lost.then(() => leaving === this.#leaving && this.#dropLeaving());
+    this.attach(next, false);
+    for (const request of subscriptions) next.send(JSON.stringify(request), request);
+    this.#finishLeaving();
+  }
+
+  /** Gives up what is in flight: its session is lost, or there was none. */
+  lose(mayRepeat: boolean): void {
+    this.#tell(this.#exchange.lose(mayRepeat));
+  }
+
+  /** Gives up a message that never gets through. */
+  fail({ lane, id }: Outgoing): void {
+    if (lane === "request" && id !== undefined) this.#tell(this.#exchange.fail(id));
+  }
+
+  /** Gives a message of this end's own to the application, unless all is over meanwhile. */
+  tellSoon(notice: Notice): void {
+    const exchange = this.#exchange;
+    queueMicrotask(() => exchange === this.#exchange && this.#tell([notice]));
+  }
+
+  /**
+   * Ends everything; it can begin again.
+   *
+   * @param reason What those are told whose messages wait.
+   * @param isFailure Whether requests in flight are answered.
+   * @returns Resolves when the connection is closed, within a second.
+   */
+  end(reason: Error, isFailure: boolean): Promise<void> {
+    const closed = this.#connection?.close() ?? Promise.resolve();
+    this.#connection = undefined;
+    this.#leaving?.connection.drop();
+    this.#leaving?.end();
+    this.#leaving = undefined;
+    if (isFailure) {
+      this.#tell([...this.#exchange.lose(false, "leaving"), ...this.#exchange.lose(false)]);
+    }
+    this.outbox.clear(reason);
+    this.#exchange = this.#newExchange();
+    return closed;
+  }
+
+  /** What asks the peer for an answer now; `undefined` if it cannot be asked. */
+  prober(): ((limits: AskLimits) => Promise<unknown>) | undefined {
+    const { heartbeat } = this.#context.options();
+    if (heartbeat === false) return undefined;
+    return this.#connection?.prober(this.#exchange.question(heartbeat.discover));
+  }
+
+  #newExchange(): Exchange {
+    const { options, telemetry } = this.#context;
+    return new Exchange({ ...options(), meter: telemetry.requests });
+  }
+
+  /** Whether the message cancels a request that has not left, or died with its connection. */
+  #withdraw(message: JsonRpcMessage): boolean {
+    if (!("method" in message) || message.method !== CANCELLED) return false;
+    const id = message.params?.requestId;
+    if (this.outbox.withdraw(id)) return true;
+    const isLost = this.#connection === undefined && !this.#context.keepsSession();
+    return isLost && this.#exchange.conversation.forget(id);
+  }
+
+  #write(message: JsonRpcMessage, text: string, options: WriteOptions | undefined): void {
+    const leaving = this.#leaving;
+    const isLeaving = leaving !== undefined && this.#exchange.sideOf(message) === "leaving";
+    const connection = isLeaving ? leaving.connection : this.#connection;
+    connection?.check(text, options?.settled);
+    const outgoing = this.#exchange.outgoing(message, options);
+    if (outgoing === undefined) return options?.settled?.();
+    this.#context.telemetry.message("out", text.length);
+    if (isInitialized(message)) connection?.escort();
+    const sent = outgoing === message ? text : JSON.stringify(outgoing);
+    connection?.send(sent, outgoing, options?.settled);
+    if (leaving !== undefined) this.#finishLeaving();
+  }
+
+  #repeat(side: "present" | "leaving"): number {
+    const requests = [...this.#exchange.conversation.repeated(side)];
+    for (const request of requests) this.#connection?.send(JSON.stringify(request), request);
+    return requests.length;
+  }
+
+  /** Says goodbye to the connection that is being left when nothing is in flight on it any more. */
+  #finishLeaving(): void {
+    const leaving = this.#leaving;
+    if (leaving === undefined || this.#exchange.leaving > 0) return;
+    this.#leaving = undefined;
+    leaving.connection.close().then(leaving.end);
+  }
+
+  /** The connection that is being left is lost with what was in flight on it. */
+  #dropLeaving(): void {
+    const leaving = this.#leaving;
+    if (leaving === undefined) return;
+    this.#leaving = undefined;
+    leaving.connection.drop();
+    leaving.end();
+    this.#tell(this.#exchange.lose(true, "leaving"));
+    this.#repeat("leaving");
+  }
+
+  #tell(notices: readonly Notice[]): void {
+    for (const { message, extra } of notices) this.#context.deliver(message, extra);
+  }
+}

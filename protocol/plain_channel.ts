@@ -1,0 +1,141 @@
+import type { Channel, ChannelSink } from "./channel.ts";
+import type { Clock } from "./clock.ts";
+import { CLOSE_CODES } from "./close_codes.ts";
+import { MCPConnectionError, MCPError } from "./errors.ts";
+import { HeldFrames } from "./held_frames.ts";
+import type { JsonRpcMessage } from "./jsonrpc.ts";
+import { type CloseInfo, HIGH_WATER, type Link } from "./link.ts";
+import { PlainReader } from "./plain.ts";
+import type { SendOptions } from "./transport.ts";
+
+/** Bounds of a {@linkcode PlainChannel}. */
+export interface PlainChannelOptions {
+  /** Which end of the socket this is. */
+  readonly end: "server" | "client";
+  /** The largest message that is sent, in bytes of UTF-8. */
+  readonly maxSendBytes: number;
+  /** The largest message that is taken, in bytes of UTF-8. */
+  readonly maxReceiveBytes: number;
+  /** Where time comes from. */
+  readonly clock: Clock;
+}
+
+/** Plain MCP over one open socket. */
+export class PlainChannel implements Channel {
+  /** See {@linkcode Channel}. */
+  readonly protocol = "mcp";
+  /** See {@linkcode Channel}. */
+  readonly bufferedMessages: undefined = undefined;
+  readonly #link: Link;
+  readonly #sink: ChannelSink;
+  readonly #reader: PlainReader;
+  /** What may wait for a peer that does not read: one message beyond the high-water mark. */
+  readonly #maxBufferedBytes: number;
+  /** What came in before anybody listened; it may take as much room as one message. */
+  #held: HeldFrames | undefined;
+  #isViolated = false;
+
+  /**
+   * @param link The open socket; it is listened to from now on.
+   * @param sink Who listens.
+   * @param options Bounds, and which end this is.
+   * @param frames What came in before.
+   */
+  constructor(
+    link: Link,
+    sink: ChannelSink,
+    options: PlainChannelOptions,
+    frames: readonly string[] = [],
+  ) {
+    this.#link = link;
+    this.#sink = sink;
+    this.#maxBufferedBytes = options.maxSendBytes + HIGH_WATER;
+    this.#held = new HeldFrames(options.maxReceiveBytes);
+    this.#reader = new PlainReader(
+      {
+        message: (message) => sink.message(message),
+        fault: (error, reply) => {
+          sink.fault(error);
+          link.send(JSON.stringify(reply));
+        },
+        violation: (code, reason) => this.#violate(code, reason),
+      },
+      options.end,
+      options.maxReceiveBytes,
+    );
+    link.redirect({ frame: (data) => this.read(data), closed: (info) => this.#closed(info) });
+    for (const frame of frames) this.#held.hold(frame);
+  }
+
+  /** See {@linkcode Channel}. */
+  get isOpen(): boolean {
+    return this.#link.isOpen;
+  }
+
+  /** See {@linkcode Channel}. */
+  get isAttached(): boolean {
+    return this.#link.isOpen;
+  }
+
+  /** See {@linkcode Channel}. */
+  get bufferedAmount(): number {
+    return this.#link.bufferedAmount;
+  }
+
+  /** See {@linkcode Channel}. */
+  listen(): void {
+    const held = this.#held?.release() ?? [];
+    this.#held = undefined;
+    for (const data of held) this.read(data);
+  }
+
+  /** See {@linkcode Channel}. */
+  send(text: string, _message?: JsonRpcMessage, options?: SendOptions): void | Promise<void> {
+    if (options?.delivered === true) throw unconfirmedError();
+    const link = this.#link;
+    link.send(text);
+    if (!link.isCongested) return;
+    if (link.bufferedAmount <= this.#maxBufferedBytes) return link.drained();
+    this.#violate(CLOSE_CODES.SLOW_CONSUMER, "The peer reads too slowly");
+  }
+
+  /** See {@linkcode Channel}. */
+  retire(): boolean {
+    return false;
+  }
+
+  /** See {@linkcode Channel}. */
+  close(code: number, reason: string): void {
+    this.#link.close(code, reason);
+  }
+
+  /** Takes a frame. */
+  read(data: unknown): void {
+    if (this.#isViolated) return;
+    // What is no text is a violation now as well as later.
+    if (this.#held === undefined || typeof data !== "string") return this.#reader.read(data);
+    if (this.#held.hold(data)) return;
+    this.#violate(CLOSE_CODES.CLIENT_PROTOCOL_ERROR, "Too many messages before the start");
+  }
+
+  /** From here on the peer is not listened to, although it may go on for a while. */
+  #violate(code: number, reason: string): void {
+    this.#isViolated = true;
+    this.#held = undefined;
+    this.#sink.fault(
+      new MCPConnectionError(reason, { kind: "protocol", code, retryable: false }),
+    );
+    this.#link.close(code, reason);
+  }
+
+  #closed(info: CloseInfo): void {
+    this.#held = undefined;
+    this.#sink.closed(info);
+  }
+}
+
+/** The error of who asks a plain peer to confirm. */
+export function unconfirmedError(): MCPError {
+  const text = 'Cannot confirm delivery: the peer speaks plain "mcp", which has no sessions';
+  return new MCPError("session", text);
+}
