@@ -90,8 +90,10 @@ const MAX_UNITS = 16 * 1024;
 const MAX_MARK = 256;
 /** 256 bits in base64url, without padding. */
 const TOKEN_REGEXP = /^[A-Za-z0-9_-]{43}$/;
-/** What a label, a name or a version may be. */
+/** What the label of a session may be. */
 const LABEL_REGEXP = /^[\x21-\x7e]{1,128}$/;
+/** What a name or a version may be. */
+const NAME_REGEXP = /^[^\p{Cc}\u2028\u2029]{1,128}$/u;
 /** The longest reason that is kept, in UTF-16 units. */
 const MAX_REASON = 512;
 
@@ -240,8 +242,8 @@ function readLimits(value: unknown): SessionLimits {
 function readName(value: unknown): EndName | undefined {
   if (!isObject(value)) return undefined;
   const { name, version } = value;
-  const isSound = typeof name === "string" && LABEL_REGEXP.test(name) &&
-    typeof version === "string" && LABEL_REGEXP.test(version);
+  const isSound = typeof name === "string" && NAME_REGEXP.test(name) &&
+    typeof version === "string" && NAME_REGEXP.test(version);
   return isSound ? { name, version } : undefined;
 }
 

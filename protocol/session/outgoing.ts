@@ -24,6 +24,8 @@ export class Outgoing {
   readonly settled: ((error?: Error) => void) | undefined;
   /** Whether it was once complete on a wire: the peer may have it. */
   wasComplete = false;
+  /** Resumes at which it was the first message that the peer still lacked. */
+  setbacks = 0;
 
   /**
    * @param message The message; without one the text counts as a notification.

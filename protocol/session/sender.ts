@@ -28,8 +28,8 @@ interface Open {
 const PACE_BYTES = 512 * 1024;
 /** How often a full socket is looked at, in milliseconds; it tells nothing by itself. */
 const POLL_INTERVAL = 5;
-/** Resumes without progress after which something else is tried. */
-const MAX_STRIKES = 3;
+/** Resumes that a message may be the first one the peer lacks, before something else is tried. */
+const MAX_SETBACKS = 3;
 
 /** The half of a session's end that sends: every message, once, in order, over any number of wires. */
 export class Sender {
@@ -42,11 +42,8 @@ export class Sender {
   #open: Open | undefined;
   /** Whether the last wire ended within a message. */
   #wasCut = false;
-  /** What the peer had when the last wire was attached. */
-  #resumedAt = 0;
   /** Told apart by it, whether somebody who is told has changed the wire meanwhile. */
   #wires = 0;
-  #strikes = 0;
   #writes = 0;
   #poll: Timer | undefined;
   #room: PromiseWithResolvers<void> | undefined;
@@ -145,10 +142,8 @@ export class Sender {
     const wires = this.#wires;
     this.#ledger.acknowledge(received);
     if (wires !== this.#wires) return;
-    const hasAdvanced = this.#ledger.acknowledged > this.#resumedAt;
-    this.#resumedAt = this.#ledger.acknowledged;
     this.#ledger.rewind();
-    const poison = this.#strike(wasWritten && !hasAdvanced);
+    const poison = wasWritten ? this.#suspect(this.#ledger.next) : undefined;
     this.#wire = wire;
     this.agree(peer);
     if (poison !== undefined) this.#options.poisoned(poison);
@@ -278,12 +273,10 @@ export class Sender {
 
   /**
    * Some proxies end every connection that carries a certain message: smaller
-   * frames may help. Returns the message that is given up, if nothing does.
+   * frames may help. Returns the message if nothing does, and it is given up.
    */
-  #strike(isStrike: boolean): Outgoing | undefined {
-    this.#strikes = isStrike ? this.#strikes + 1 : 0;
-    if (this.#strikes < MAX_STRIKES) return undefined;
-    this.#strikes = 0;
+  #suspect(first: Outgoing | undefined): Outgoing | undefined {
+    if (first === undefined || ++first.setbacks % MAX_SETBACKS !== 0) return undefined;
     if (this.#sizes.max > MIN_FRAME_BYTES) {
       const max = Math.max(Math.floor(this.#sizes.max / 2), MIN_FRAME_BYTES);
       this.#sizes = { ...this.#sizes, max };

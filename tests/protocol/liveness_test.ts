@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { systemClock } from "../../protocol/clock.ts";
-import { Liveness } from "../../client/liveness.ts";
+import { Liveness } from "../../protocol/liveness.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 
 const POLICY = { interval: 25_000, timeout: 5_000, maxMissed: 3 };

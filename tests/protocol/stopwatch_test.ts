@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { systemClock } from "../../protocol/clock.ts";
-import { stopwatch } from "../../client/stopwatch.ts";
+import { stopwatch } from "../../protocol/clock.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 
 Deno.test("stopwatch() takes a clock that was given as it is", () => {

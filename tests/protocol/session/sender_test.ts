@@ -647,11 +647,11 @@ Deno.test("Sender.attach() never makes frames smaller than 4 KiB", () => {
   assertEquals(largest(strike(setting, 3)), 4_096);
 });
 
-Deno.test("Sender.attach() begins to count anew when the peer got something", () => {
+Deno.test("Sender.attach() counts for each message anew", () => {
   const setting = attached();
   const { sender } = setting;
   for (let id = 1; id <= 40; id++) sender.send(request(id));
-  for (let received = 1; received <= 39; received++) strike(setting, 3, received);
+  for (let received = 1; received <= 39; received++) strike(setting, 2, received);
   sender.send(request(41, large(2)));
   assertEquals(largest(strike(setting, 1, 40)), MAX_FRAME_BYTES);
   assertEquals(setting.poisoned, []);
@@ -729,4 +729,18 @@ Deno.test("Sender.end() settles every message exactly once", () => {
   sender.end(new Error("again"));
   assertEquals(told.slice(1).sort(), ["complete gone", "open gone", "waiting gone"]);
   assertEquals([sender.size, sender.bytes, setting.clock.timers], [0, 0, 0]);
+});
+
+Deno.test("Sender.attach() finds a message that never gets through although others pass it", () => {
+  const poison = request(0, large(3));
+  const { sender, poisoned } = opened(poison);
+  for (let passed = 1; passed <= 18; passed++) {
+    sender.send(request(passed));
+    const wire = new FakeWire();
+    wire.onSend = (frame) => {
+      if (frame.startsWith("+")) wire.bufferedAmount = 600_000;
+    };
+    sender.attach(wire, passed, limits());
+  }
+  assertEquals(poisoned, [poison]);
 });
