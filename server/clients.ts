@@ -7,6 +7,10 @@ export interface ClientSnapshot {
   readonly id: string;
   /** Who the client says it is. */
   readonly clientInfo: Implementation | undefined;
+  /** The subprotocol that it speaks. */
+  readonly protocol: "mcp" | "bowline.v1";
+  /** Whether it is connected now: a session waits for its client for a while. */
+  readonly isAttached: boolean;
   /** The client's IP address, where there is one. */
   readonly remoteAddress: string | undefined;
   /** When it connected, in milliseconds since 1970. */
@@ -28,10 +32,22 @@ export interface ClientSnapshot {
  * @returns A copy that does not change.
  */
 export function snapshotClient({ transport, clientInfo }: ServerSession): ClientSnapshot {
-  const { id, request, connectedAt, lastActivity, messagesIn, messagesOut, running } = transport;
+  const {
+    id,
+    protocol,
+    isAttached,
+    request,
+    connectedAt,
+    lastActivity,
+    messagesIn,
+    messagesOut,
+    running,
+  } = transport;
   return {
     id,
     clientInfo,
+    protocol,
+    isAttached,
     remoteAddress: request?.remoteAddress,
     connectedAt,
     lastActivity,

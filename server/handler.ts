@@ -9,9 +9,14 @@ import {
   resolveHandlerOptions,
   type WebSocketHandlerOptions,
 } from "./options.ts";
+import { Link } from "../protocol/link.ts";
+import { PlainChannel } from "../protocol/plain_channel.ts";
+import type { OpenChannel } from "../protocol/channel.ts";
+import { SESSION_SUBPROTOCOL } from "../protocol/subprotocol.ts";
 import { type Seat, SessionRegistry } from "./registry.ts";
 import { quote, Reporter } from "./reporter.ts";
 import { type ConnectionInfo, type RequestSnapshot, snapshotRequest } from "./request.ts";
+import { SessionHost } from "./session_host.ts";
 import { drain, planShutdown, type ShutdownOptions, type ShutdownPlan } from "./shutdown.ts";
 import { WebSocketServerTransport, type WebSocketServerTransportOptions } from "./transport.ts";
 import { upgrade } from "./upgrade.ts";
@@ -67,6 +72,7 @@ export class WebSocketHandler implements AsyncDisposable {
   readonly #settings: HandlerSettings;
   readonly #reporter: Reporter;
   readonly #registry = new SessionRegistry();
+  readonly #host: SessionHost | undefined;
   readonly #startedAt: number;
   #closing: Promise<void> | undefined;
   #isClosed = false;
@@ -87,6 +93,7 @@ export class WebSocketHandler implements AsyncDisposable {
     this.#settings = settings;
     this.#reporter = reporter;
     this.#startedAt = settings.clock.now();
+    this.#host = this.#createHost();
   }
 
   /**
@@ -175,6 +182,8 @@ export class WebSocketHandler implements AsyncDisposable {
       totalConnections: registry.total,
       messagesIn: registry.messagesIn,
       messagesOut: registry.messagesOut,
+      detachedSessions: this.#host?.detached ?? 0,
+      bufferedBytes: this.#host?.bufferedBytes ?? 0,
       errors: this.#reporter.errors,
       uptime: this.#settings.clock.now() - this.#startedAt,
     };
@@ -213,6 +222,8 @@ export class WebSocketHandler implements AsyncDisposable {
       maxConnections,
       activeConnections: this.#registry.active,
       isClosing: this.isClosing,
+      hasSessions: this.#host !== undefined,
+      takesSessions: this.#takesSessions(),
     });
     if (decision.type === "accept") {
       return this.#accept(request, snapshot, decision.protocol);
@@ -230,41 +241,100 @@ export class WebSocketHandler implements AsyncDisposable {
     protocol: string | undefined,
   ): Response {
     const { heartbeatTimeout, clock } = this.#settings;
-    const seat = this.#registry.reserve();
+    // Sessions are counted when they say hello, and not when they come back.
+    const seat = protocol === SESSION_SUBPROTOCOL ? undefined : this.#registry.reserve();
     try {
       return upgrade(request, { protocol, heartbeatTimeout, clock }, {
         opened: (socket) => this.#open(socket, snapshot, seat),
         failed: (error) => {
-          seat.free();
+          seat?.free();
           this.#reporter.debug(error.message);
         },
       });
     } catch (error) {
-      seat.free();
+      seat?.free();
       throw error;
     }
   }
 
   /** Runs in the socket's `open` handler, where nothing may be thrown. */
-  #open(socket: WebSocket, snapshot: RequestSnapshot, seat: Seat): void {
+  #open(socket: WebSocket, snapshot: RequestSnapshot, seat: Seat | undefined): void {
     try {
+      if (seat === undefined) return this.#receive(socket, snapshot);
       const session = this.#createSession(socket, { request: snapshot });
       if (this.isClosing) {
         seat.free();
         session.close(CLOSE_CODES.GOING_AWAY, "Server is shutting down");
       } else this.#serve(session, seat);
     } catch (thrown) {
-      seat.free();
+      seat?.free();
       this.#reporter.error("Opening a connection failed", thrown);
     }
   }
 
+  #receive(socket: WebSocket, snapshot: RequestSnapshot): void {
+    const unheard = { frame: () => {}, closed: () => {} };
+    const link = new Link(socket, unheard, this.#settings.clock);
+    if (this.#takesSessions()) return this.#host?.receive(link, snapshot);
+    // It was taken before the server began to close, or to be crowded.
+    if (this.isClosing) link.close(CLOSE_CODES.GOING_AWAY, "Server is shutting down");
+    else link.close(CLOSE_CODES.AT_CAPACITY, "The server is at capacity");
+  }
+
+  /** Whether connections for sessions are taken; while it closes, those that live may come back. */
+  #takesSessions(): boolean {
+    const host = this.#host;
+    return host !== undefined && host.hasRoom && (!this.isClosing || host.size > 0);
+  }
+
+  #createHost(): SessionHost | undefined {
+    const { session: settings, server, maxConnections, principalOf, clock } = this.#settings;
+    if (settings === undefined) return undefined;
+    return new SessionHost({
+      settings,
+      maxSessions: maxConnections,
+      server,
+      principalOf: (request) => request && principalOf?.(request),
+      clock,
+      events: {
+        hasRoom: () => this.#hasRoom(),
+        open: (channel, request) => {
+          const session = this.#createSession(channel, { request });
+          return () => {
+            // What came behind the first frame may have ended it already.
+            if (session.isOpen) this.#serve(session, this.#registry.reserve());
+          };
+        },
+        plain: (link, request, frames) => this.#servePlain(link, request, frames),
+        failed: (error) => this.#reporter.error("Keeping sessions failed", error),
+        log: (text) => this.#reporter.debug(text),
+      },
+    });
+  }
+
+  /** Something between the two ends dropped the header that asked for sessions. */
+  #servePlain(
+    link: Link,
+    request: RequestSnapshot | undefined,
+    frames: readonly string[],
+  ): void {
+    if (!this.#hasRoom()) return link.close(CLOSE_CODES.AT_CAPACITY, "The server is at capacity");
+    const { maxMessageBytes: maxReceiveBytes, maxSendBytes, clock } = this.#settings;
+    const options = { end: "server", maxSendBytes, maxReceiveBytes, clock } as const;
+    const open: OpenChannel = (sink) => new PlainChannel(link, sink, options, frames);
+    this.#serve(this.#createSession(open, { request }), this.#registry.reserve());
+  }
+
+  #hasRoom(): boolean {
+    return this.#registry.active < this.#settings.maxConnections && !this.isClosing;
+  }
+
   #createSession(
-    socket: WebSocket,
+    source: WebSocket | OpenChannel,
     origin: WebSocketServerTransportOptions,
   ): WebSocketServerTransport {
     const { maxMessageBytes, maxSendBytes, maxInFlight, clock } = this.#settings;
-    const session = new WebSocketServerTransport(socket, {
+    const session = new WebSocketServerTransport(source, {
       ...origin,
       maxMessageBytes,
       maxSendBytes,
@@ -294,7 +364,9 @@ export class WebSocketHandler implements AsyncDisposable {
   }
 
   async #shutDown(plan: ShutdownPlan): Promise<void> {
+    this.#host?.retire();
     await drain(this.sessions.values(), plan, this.#settings.clock);
+    await this.#host?.close();
     this.#isClosed = true;
   }
 }

@@ -1,4 +1,9 @@
-import { isSubprotocol, parseSubprotocols, selectSubprotocol } from "../protocol/subprotocol.ts";
+import {
+  isSubprotocol,
+  parseSubprotocols,
+  selectSubprotocol,
+  SESSION_SUBPROTOCOL,
+} from "../protocol/subprotocol.ts";
 import { type AllowedOrigins, isOriginAllowed } from "./origin.ts";
 import type { RequestSnapshot } from "./request.ts";
 
@@ -14,6 +19,10 @@ export interface HandshakePolicy {
   readonly activeConnections: number;
   /** Whether the server is shutting down. */
   readonly isClosing: boolean;
+  /** Whether the server keeps sessions. */
+  readonly hasSessions: boolean;
+  /** Whether it takes connections for them, which are counted when they say hello. */
+  readonly takesSessions: boolean;
 }
 
 /** The answer to a request that does not become a WebSocket. */
@@ -84,9 +93,15 @@ export function decideHandshake(
     const refusal = check(request, policy);
     if (refusal !== undefined) return refusal;
   }
-  const offers = parseSubprotocols(request.headers.get("Sec-WebSocket-Protocol"));
-  const offered = offers.filter(isSubprotocol);
-  return { type: "accept", protocol: selectSubprotocol(offered) };
+  return { type: "accept", protocol: chooseProtocol(request, policy) };
+}
+
+function chooseProtocol(
+  { headers }: RequestSnapshot,
+  { hasSessions }: HandshakePolicy,
+): string | undefined {
+  const offers = parseSubprotocols(headers.get("Sec-WebSocket-Protocol"));
+  return selectSubprotocol(offers.filter(isSubprotocol), hasSessions);
 }
 
 /**
@@ -177,15 +192,15 @@ function checkOrigin(
     : refuse(403, "Pages of this origin may not connect");
 }
 
-function checkCapacity(
-  _request: RequestSnapshot,
-  { isClosing, activeConnections, maxConnections }: HandshakePolicy,
-): Refusal | undefined {
-  const headers = { "Retry-After": RETRY_AFTER };
-  if (isClosing) return refuse(503, "The server is shutting down", headers);
-  return activeConnections < maxConnections
-    ? undefined
-    : refuse(503, "The server is at capacity", headers);
+function checkCapacity(request: RequestSnapshot, policy: HandshakePolicy): Refusal | undefined {
+  const { isClosing, activeConnections, maxConnections, takesSessions } = policy;
+  // A session that exists already may come back, however many there are.
+  const isTaken = chooseProtocol(request, policy) === SESSION_SUBPROTOCOL
+    ? takesSessions
+    : !isClosing && activeConnections < maxConnections;
+  if (isTaken) return undefined;
+  const reason = isClosing ? "The server is shutting down" : "The server is at capacity";
+  return refuse(503, reason, { "Retry-After": RETRY_AFTER });
 }
 
 function listsToken(header: string | null, token: string): boolean {

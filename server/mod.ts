@@ -39,6 +39,14 @@ export type { ConnectionInfo, RequestSnapshot } from "./request.ts";
 export { snapshotRequest } from "./request.ts";
 export type { SdkChannel, SdkServer } from "./sdk.ts";
 export { withSession } from "./sdk.ts";
+export type { SessionOptions } from "./session_options.ts";
+export type {
+  ClaimOutcome,
+  MemorySessionStoreOptions,
+  SessionClaim,
+  SessionStore,
+} from "./session_store.ts";
+export { MemorySessionStore } from "./session_store.ts";
 export type { ShutdownOptions } from "./shutdown.ts";
 export { MCPWebSocketServer } from "./server.ts";
 export type { MCPWebSocketServerOptions } from "./server_options.ts";

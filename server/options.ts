@@ -1,6 +1,13 @@
 import { type Clock, systemClock } from "../protocol/clock.ts";
 import type { Logger } from "../protocol/transport.ts";
 import { type AllowedOrigins, isOrigin } from "./origin.ts";
+import type { EndName } from "../protocol/session/control.ts";
+import type { RequestSnapshot } from "./request.ts";
+import {
+  resolveSessionOptions,
+  type SessionOptions,
+  type SessionSettings,
+} from "./session_options.ts";
 
 /** Options of {@linkcode createWebSocketHandler}. */
 export interface WebSocketHandlerOptions {
@@ -52,6 +59,17 @@ export interface WebSocketHandlerOptions {
    * @default {30_000}
    */
   heartbeatTimeout?: number | false | undefined;
+  /**
+   * How sessions are kept that outlive their connections (`bowline.v1`);
+   * `false` keeps none, and every client is served with plain `mcp`.
+   */
+  session?: SessionOptions | false | undefined;
+  /**
+   * Whom a connection belongs to, by its upgrade request: for servers behind a
+   * proxy that authenticates. A session is resumed by its own principal alone,
+   * and each may have a limited number of them.
+   */
+  principalOf?: ((request: RequestSnapshot) => string | undefined) | undefined;
   /** Told what happens; it never sees a header or a message. */
   logger?: Logger | undefined;
   /** Told of every failure that is not somebody's answer. */
@@ -76,6 +94,12 @@ export interface HandlerSettings {
   readonly maxInFlight: number;
   /** Silence after which a client counts as dead, in milliseconds. */
   readonly heartbeatTimeout: number | false;
+  /** How sessions are kept; `undefined` keeps none. */
+  readonly session: SessionSettings | undefined;
+  /** Who the server is, for clients that keep sessions. */
+  readonly server: EndName | undefined;
+  /** Whom a connection belongs to. */
+  readonly principalOf: ((request: RequestSnapshot) => string | undefined) | undefined;
   /** Told what happens. */
   readonly logger: Logger | undefined;
   /** Told of failures. */
@@ -88,12 +112,14 @@ export interface HandlerSettings {
  * Checks the options and fills in the defaults.
  *
  * @param options What the caller asked for.
+ * @param server Who the server is, where that is known.
  * @returns The settings.
  * @throws {TypeError} If an option is of the wrong type or shape.
  * @throws {RangeError} If a number is out of range.
  */
 export function resolveHandlerOptions(
   options: WebSocketHandlerOptions,
+  server?: EndName,
 ): HandlerSettings {
   const {
     path = "/mcp",
@@ -103,6 +129,8 @@ export function resolveHandlerOptions(
     maxConnections = 10_000,
     maxInFlight = 16_384,
     heartbeatTimeout = 30_000,
+    session = {},
+    principalOf,
     logger,
     onError,
     clock = systemClock,
@@ -115,6 +143,7 @@ export function resolveHandlerOptions(
   checkCount("maxInFlight", maxInFlight);
   checkHeartbeat(heartbeatTimeout);
   checkFunction("onError", onError);
+  checkFunction("principalOf", principalOf);
   for (const level of ["debug", "info", "warn", "error"] as const) {
     if (logger !== undefined) checkFunction(`logger.${level}`, logger[level]);
   }
@@ -126,6 +155,11 @@ export function resolveHandlerOptions(
     maxConnections,
     maxInFlight,
     heartbeatTimeout,
+    session: session === false
+      ? undefined
+      : resolveSessionOptions(session, maxMessageBytes, checkCount, checkPositive),
+    server,
+    principalOf,
     logger,
     onError,
     clock,
@@ -183,7 +217,7 @@ function checkHeartbeat(value: number | false): void {
 }
 
 function checkFunction(option: string, value: unknown): void {
-  if (value === undefined && option === "onError") return;
+  if (value === undefined && !option.startsWith("logger.")) return;
   if (typeof value === "function") return;
   throw new TypeError(fault(option, "a function", typeof value));
 }

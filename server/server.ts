@@ -79,8 +79,9 @@ export class MCPWebSocketServer<
    * @throws {RangeError} If a number is out of range.
    */
   constructor(options: MCPWebSocketServerOptions) {
-    const { capabilities, instructions, requestTimeout, maxRequestTimeout } = options;
-    this.#settings = resolveHandlerOptions(options);
+    const { name, version, capabilities, instructions } = options;
+    const { requestTimeout, maxRequestTimeout } = options;
+    this.#settings = resolveHandlerOptions(options, { name, version });
     const info = checkServerOptions(options);
     const { maxInFlight, clock, logger, onError } = this.#settings;
     this.#limits = { requestTimeout, maxRequestTimeout, maxInFlight, clock };

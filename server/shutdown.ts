@@ -50,8 +50,12 @@ export function planShutdown(options: ShutdownOptions): ShutdownPlan {
   );
 }
 
+/** The part of the time for shutting down that a client has to move when nothing runs. */
+const LEAVE_SHARE = 0.1;
+
 /**
- * Closes connections, each as soon as none of its requests is running.
+ * Closes connections, each as soon as none of its requests is running. Clients
+ * that keep sessions are asked to move, and get some time for it.
  *
  * @param sessions The connections.
  * @param plan The close code, the reason, and how long to wait.
@@ -66,8 +70,35 @@ export async function drain(
   const patience = new AbortController();
   const timer = clock.after(plan.timeout, () => patience.abort());
   await Promise.all(Array.from(sessions, async (session) => {
+    const isTold = session.retire(plan.timeout, plan.reason);
     await session.idle(patience.signal).catch(() => {});
+    if (isTold) await leave(session, plan.timeout * LEAVE_SHARE, clock, patience.signal);
     await session.close(plan.code, plan.reason);
   }));
   timer.clear();
+}
+
+/** Waits until the client has moved, or has had its time and nothing is left to do for it. */
+async function leave(
+  session: WebSocketServerTransport,
+  time: number,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const { promise: gone, resolve } = Promise.withResolvers<void>();
+  session.closed.then(() => resolve());
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  do {
+    await session.idle(signal).catch(() => {});
+    // Who is not there, and has missed nothing, is not waited for.
+    if (!session.isAttached && !isBusy(session)) return;
+    const pause = Promise.withResolvers<void>();
+    const timer = clock.after(time, pause.resolve);
+    await Promise.race([gone, pause.promise]);
+    timer.clear();
+  } while (session.isOpen && !signal.aborted && isBusy(session));
+}
+
+function isBusy({ running, bufferedMessages = 0 }: WebSocketServerTransport): boolean {
+  return running > 0 || bufferedMessages > 0;
 }

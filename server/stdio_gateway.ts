@@ -1,6 +1,12 @@
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
 import { MCPConnectionError } from "../protocol/errors.ts";
-import { type JsonRpcMessage, parseMessage } from "../protocol/jsonrpc.ts";
+import {
+  errorResponse,
+  isRequestId,
+  isResponse,
+  type JsonRpcMessage,
+  parseMessage,
+} from "../protocol/jsonrpc.ts";
 import type { Logger } from "../protocol/transport.ts";
 import { ChildProcess, type ChildProcessOptions } from "./child_process.ts";
 import { quote, Reporter } from "./reporter.ts";
@@ -156,12 +162,24 @@ export class StdioGateway implements AsyncDisposable {
   async #relay(session: WebSocketServerTransport, child: ChildProcess): Promise<void> {
     for await (const line of child.output()) {
       try {
-        if (session.isOpen) await session.post(parseMessage(line));
+        if (session.isOpen) await this.#pass(session, parseMessage(line));
       } catch (thrown) {
         if (thrown instanceof MCPConnectionError) continue;
         const what = `Child of connection ${session.id} wrote ${quote(line)}`;
         this.#reporter.fault(what, thrown);
       }
+    }
+  }
+
+  /** An answer that is too large for the client becomes an error: somebody waits for one. */
+  async #pass(session: WebSocketServerTransport, message: JsonRpcMessage): Promise<void> {
+    try {
+      await session.post(message);
+    } catch (thrown) {
+      if (thrown instanceof RangeError && isResponse(message) && isRequestId(message.id)) {
+        await session.post(errorResponse(thrown, message.id));
+      }
+      throw thrown;
     }
   }
 

@@ -1,7 +1,9 @@
 import { ulid } from "@std/ulid";
 import { type Clock, systemClock } from "../protocol/clock.ts";
+import type { OpenChannel } from "../protocol/channel.ts";
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
 import { MCPRpcError } from "../protocol/errors.ts";
+import { guard } from "../protocol/guard.ts";
 import {
   ERROR_CODES,
   errorResponse,
@@ -102,12 +104,13 @@ export class WebSocketServerTransport extends SocketTransport {
   /**
    * Takes over a socket; messages are held until `start()`.
    *
-   * @param socket A socket that is open; its handlers are taken over.
+   * @param source A socket that is open; its handlers are taken over. Or what
+   * opens another kind of channel.
    * @param options Bounds, and where the connection comes from.
    * @throws {TypeError} If the socket is not open.
    */
   constructor(
-    socket: WebSocket,
+    source: WebSocket | OpenChannel,
     options: WebSocketServerTransportOptions = {},
   ) {
     const {
@@ -120,7 +123,7 @@ export class WebSocketServerTransport extends SocketTransport {
       clock = systemClock,
     } = options;
     const extra = request && extraOf(request);
-    super(socket, {
+    super(source, {
       end,
       extra,
       clock,
@@ -175,11 +178,13 @@ export class WebSocketServerTransport extends SocketTransport {
    * Sends a message that was serialised and checked before, as a broadcast does.
    *
    * @param text A JSON-RPC message.
+   * @param message The same, parsed; without it the text counts as a notification.
    * @returns Whether the connection was open.
    */
-  relay(text: string): boolean {
+  relay(text: string, message?: JsonRpcMessage): boolean {
     if (!this.isOpen) return false;
-    this.write(text);
+    // Whoever relays does not wait: what is too much ends the connection.
+    guard(() => this.write(text, message), (error) => this.report(error));
     return true;
   }
 
@@ -222,8 +227,8 @@ export class WebSocketServerTransport extends SocketTransport {
    * Sends a message without making a promise, unless the socket is full.
    *
    * @param message The message.
-   * @param options Accepted for the SDKs' sake.
-   * @returns Nothing, or a promise for when the socket has room again.
+   * @param options Whether to wait until the other application has it.
+   * @returns Nothing, or a promise for when there is room for more.
    */
   override post(
     message: JsonRpcMessage,
@@ -235,9 +240,14 @@ export class WebSocketServerTransport extends SocketTransport {
   }
 
   /** Sends text that is known to be a message. */
-  protected override write(text: string): void | Promise<void> {
+  protected override write(
+    text: string,
+    message?: JsonRpcMessage,
+    options?: SendOptions,
+  ): void | Promise<void> {
+    const waiting = super.write(text, message, options);
     this.#messagesOut++;
-    return super.write(text);
+    return waiting;
   }
 
   /** Gives a message to the application. */
@@ -266,7 +276,8 @@ export class WebSocketServerTransport extends SocketTransport {
       `More than ${limit} requests are in flight`,
       { data: { limit } },
     );
-    this.relay(JSON.stringify(errorResponse(error, id)));
+    const response = errorResponse(error, id);
+    this.relay(JSON.stringify(response), response);
   }
 
   #settle(id: unknown): void {

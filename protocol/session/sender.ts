@@ -97,9 +97,11 @@ export class Sender {
 
   /** Whether a sender should wait for {@linkcode room} before it sends more. */
   get isBusy(): boolean {
+    if (this.#wire !== undefined) {
+      return this.waiting > 0 || !this.#ledger.hasRoom(1, this.#window) || this.#wire.isCongested;
+    }
     const { bufferMessages, bufferBytes } = this.#options.limits;
-    if (this.#wire === undefined) return this.size >= bufferMessages || this.bytes >= bufferBytes;
-    return this.waiting > 0 || !this.#ledger.hasRoom(1, this.#window) || this.#wire.isCongested;
+    return this.size >= bufferMessages || this.bytes >= bufferBytes;
   }
 
   /** Sends a message, now or as soon as it can go. */
@@ -276,14 +278,18 @@ export class Sender {
    * frames may help. Returns the message if nothing does, and it is given up.
    */
   #suspect(first: Outgoing | undefined): Outgoing | undefined {
-    if (first === undefined || ++first.setbacks % MAX_SETBACKS !== 0) return undefined;
-    if (this.#sizes.max > MIN_FRAME_BYTES) {
+    const steps = first === undefined ? 0 : Math.floor(++first.setbacks / MAX_SETBACKS);
+    // Smaller frames are for this message alone: setbacks of others say nothing about it.
+    this.#sizes = this.#options.sizes;
+    for (let step = 0; step < steps; step++) {
+      if (this.#sizes.max <= MIN_FRAME_BYTES) {
+        this.#sizes = this.#options.sizes;
+        return this.#ledger.take();
+      }
       const max = Math.max(Math.floor(this.#sizes.max / 2), MIN_FRAME_BYTES);
       this.#sizes = { ...this.#sizes, max };
-      return undefined;
     }
-    this.#sizes = this.#options.sizes;
-    return this.#ledger.take();
+    return undefined;
   }
 
   #write(wire: Wire, frame: string): void {

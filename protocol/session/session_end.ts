@@ -69,6 +69,8 @@ export class SessionEnd {
   #promptAck = false;
   /** The wire on which something was read, while the end of that turn is awaited. */
   #turn: Wire | undefined;
+  /** Frames that were written before the last one that was read without an answer. */
+  #unanswered = 0;
   /** Control frames that were written so far. */
   #writes = 0;
   #ackTimer: Timer | undefined;
@@ -189,21 +191,12 @@ export class SessionEnd {
 
   /** Takes a frame that came in on the present wire. */
   receive(frame: string): void {
-    if (this.#wire === undefined) return;
-    if (this.#promptAck) this.#awaitTurn(this.#wire);
-    switch (frame.charCodeAt(0)) {
-      case BRACE:
-        this.#receiver.messages(frame);
-        return this.#acknowledge();
-      case PLUS:
-      case EQUALS:
-        this.#receiver.piece(frame);
-        return this.#acknowledge();
-      case BRACKET:
-        return this.#steer(frame);
-      default:
-        this.#options.events.violation("Unknown kind of frame");
-    }
+    const wire = this.#wire;
+    if (wire === undefined) return;
+    const written = this.#written;
+    this.#read(frame);
+    // An answer that was written meanwhile is as good as an acknowledgement.
+    if (this.#promptAck && this.#written === written) this.#awaitTurn(wire);
   }
 
   /** Asks the peer for a sign of life. */
@@ -220,6 +213,27 @@ export class SessionEnd {
   end(reason: Error): void {
     this.detach();
     this.#sender.end(reason);
+  }
+
+  /** Frames that were written so far. */
+  get #written(): number {
+    return this.#writes + this.#sender.writes;
+  }
+
+  #read(frame: string): void {
+    switch (frame.charCodeAt(0)) {
+      case BRACE:
+        this.#receiver.messages(frame);
+        return this.#acknowledge();
+      case PLUS:
+      case EQUALS:
+        this.#receiver.piece(frame);
+        return this.#acknowledge();
+      case BRACKET:
+        return this.#steer(frame);
+      default:
+        this.#options.events.violation("Unknown kind of frame");
+    }
   }
 
   #steer(text: string): void {
@@ -274,13 +288,13 @@ export class SessionEnd {
    * answer in this turn, an acknowledgement does.
    */
   #awaitTurn(wire: Wire): void {
-    if (this.#turn === wire) return;
+    this.#unanswered = this.#written;
+    if (this.#turn === wire || this.#wire !== wire) return;
     this.#turn = wire;
-    const written = this.#writes + this.#sender.writes;
     this.#options.endTurn?.(() => {
       if (this.#turn !== wire) return;
       this.#turn = undefined;
-      if (this.#writes + this.#sender.writes === written) this.#tell();
+      if (this.#written === this.#unanswered) this.#tell();
     });
   }
 }

@@ -220,6 +220,31 @@ Deno.test("Link.abandon() says nothing more, and lets the socket close", async (
   assertEquals([frames, ends], [[], []]);
 });
 
+Deno.test("Link.abandon() says its code, and leaves out what this end may not send", async () => {
+  for (const [code, seen] of [[4409, 4409], [1001, 1005]] as const) {
+    await using pair = await openPair();
+    const { link } = listen(pair.client);
+    const closed = nextEvent(pair.server, "close");
+    link.abandon(code, "Replaced");
+    assertEquals((await closed as CloseEvent).code, seen);
+  }
+});
+
+Deno.test("Link.redirect() tells somebody else, once the end as well", async () => {
+  await using pair = await openPair();
+  const { link, frames, ends } = listen(pair.client);
+  const others: unknown[] = [];
+  const ended = Promise.withResolvers<CloseInfo>();
+  link.redirect({ frame: (data) => others.push(data), closed: ended.resolve });
+  pair.server.send("a");
+  pair.server.close(4000);
+  assertEquals((await ended.promise).code, 4000);
+  assertEquals([others, frames, ends], [["a"], [], []]);
+  link.redirect({ frame: () => {}, closed: () => ends.push({ code: 0, reason: "" }) });
+  link.close(1000, "");
+  assertEquals(ends, []);
+});
+
 Deno.test("Link.abandon() ends the wait for a silent peer", async () => {
   await using pair = await openRawPair();
   const clock = new ManualClock();

@@ -1,3 +1,6 @@
+import type { JsonRpcMessage } from "../../protocol/jsonrpc.ts";
+import type { Clock } from "../../protocol/clock.ts";
+import { ManualClock } from "../support/manual_clock.ts";
 import { createWebSocketHandler, type WebSocketHandlerOptions } from "../../server/mod.ts";
 import type { SessionListener, WebSocketHandler } from "../../server/mod.ts";
 import type { WebSocketServerTransport } from "../../server/mod.ts";
@@ -31,10 +34,39 @@ export function serve(
       return response.status === 404;
     },
     async [Symbol.asyncDispose]() {
-      await handler.close({ timeout: 0 });
+      await passTime(options.clock, handler.close({ timeout: 0 }));
       await server.shutdown();
     },
   };
+}
+
+/** Waits; where time stands still, it is moved until what is waited for has come. */
+export async function passTime(clock: Clock | undefined, awaited: Promise<unknown>): Promise<void> {
+  let isDone = false;
+  const done = awaited.finally(() => isDone = true);
+  while (clock instanceof ManualClock && !isDone) {
+    clock.advance(100);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await done;
+}
+
+/** The notification number `i` of a test. */
+export function note(i: number): JsonRpcMessage {
+  return { jsonrpc: "2.0", method: "note", params: { i } };
+}
+
+/** Sessions of a handler, as they were opened; each echoes. */
+export function collectSessions(): {
+  sessions: WebSocketServerTransport[];
+  onSession: SessionListener;
+} {
+  const sessions: WebSocketServerTransport[] = [];
+  const onSession = (session: WebSocketServerTransport) => {
+    sessions.push(session);
+    return echo(session);
+  };
+  return { sessions, onSession };
 }
 
 /** Answers every request with its own parameters. */

@@ -212,6 +212,8 @@ Deno.test("WebSocketHandler.health() counts connections, messages and errors", a
     totalConnections: 1,
     messagesIn: 2,
     messagesOut: 1,
+    detachedSessions: 0,
+    bufferedBytes: 0,
     errors: 1,
   });
   assertEquals(uptime >= 0, true);

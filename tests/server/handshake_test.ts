@@ -13,6 +13,8 @@ const POLICY: HandshakePolicy = {
   maxConnections: 2,
   activeConnections: 1,
   isClosing: false,
+  hasSessions: true,
+  takesSessions: true,
 };
 
 interface Change {
@@ -119,9 +121,10 @@ Deno.test("decideHandshake() selects a subprotocol and never a credential", () =
     [undefined, undefined],
     ["", undefined],
     ["mcp", "mcp"],
-    ["mcp, bowline.v1", "mcp"],
-    ["mcp,bowline.v1", "mcp"],
-    ["bowline.v1,\tmcp", "mcp"],
+    ["mcp, bowline.v1", "bowline.v1"],
+    ["mcp,bowline.v1", "bowline.v1"],
+    ["bowline.v1,\tmcp", "bowline.v1"],
+    ["bowline.v1", "bowline.v1"],
     ["mcp.auth.c2VjcmV0, mcp", "mcp"],
     ["mcp.auth.c2VjcmV0", undefined],
     ["mcp.auth.c2VjcmV0, mcp.version.2025-11-25", "mcp.version.2025-11-25"],
@@ -135,6 +138,28 @@ Deno.test("decideHandshake() selects a subprotocol and never a credential", () =
     const request = upgradeRequest({ headers: { "Sec-WebSocket-Protocol": offer } });
     assertEquals(decideHandshake(request, POLICY), { type: "accept", protocol }, offer);
   }
+});
+
+Deno.test("decideHandshake() selects plain MCP where no sessions are kept", () => {
+  const policy = { ...POLICY, hasSessions: false, takesSessions: false };
+  for (
+    const [offer, protocol] of [["mcp, bowline.v1", "mcp"], ["bowline.v1", undefined]] as const
+  ) {
+    const request = upgradeRequest({ headers: { "Sec-WebSocket-Protocol": offer } });
+    assertEquals(decideHandshake(request, policy), { type: "accept", protocol }, offer);
+  }
+});
+
+Deno.test("decideHandshake() counts no session: one that exists may come back at any time", () => {
+  const request = upgradeRequest({ headers: { "Sec-WebSocket-Protocol": "mcp, bowline.v1" } });
+  for (const change of [{ activeConnections: 2 }, { isClosing: true }]) {
+    const policy = { ...POLICY, ...change };
+    assertEquals(decideHandshake(request, policy).type, "accept");
+    const refusal = decideHandshake(request, { ...policy, takesSessions: false });
+    assertEquals(refusal.type === "refuse" && refusal.status, 503);
+  }
+  const decision = decideHandshake(request, { ...POLICY, takesSessions: false });
+  assertEquals(decision.type === "refuse" && decision.reason, "The server is at capacity");
 });
 
 Deno.test("refusalResponse() carries status, headers and reason", async () => {

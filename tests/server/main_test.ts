@@ -4,6 +4,7 @@ import config from "../../deno.json" with { type: "json" };
 import { SERVE_HELP } from "../../server/serve_help.ts";
 import { JsonSocket } from "../support/json_socket.ts";
 import { denoArgs, isRunning, RunningCommand } from "../support/running_command.ts";
+import { SessionPeer } from "../support/session_peer.ts";
 import { until } from "../support/until.ts";
 
 const MAIN = "server/main.ts";
@@ -56,6 +57,27 @@ Deno.test("serve runs a command with --allow-run for it alone, quoted and not", 
     assertEquals(await socket.closed, { code: 1012, reason: "Server is restarting" });
     assertEquals(isRunning(result.pid), false);
   }
+});
+
+Deno.test("serve keeps the process of a client whose connection drops, and its running call", async () => {
+  await using server = serve(["--", Deno.execPath(), ...SCRIPTED]);
+  await using peer = new SessionPeer(Number(new URL(await server.url()).port));
+  await peer.open();
+  const { result: { pid } } = await peer.request("x/echo", {});
+  for (const ms of [300, 100]) {
+    const id = peer.ask("x/later", { ms });
+    // Answered after the call has begun.
+    assertEquals((await peer.request("x/echo", {})).result.pid, pid);
+    await peer.drop();
+    await new Promise((resolve) => setTimeout(resolve, ms === 100 ? 300 : 0));
+    assertEquals((await peer.open()).resumed, true);
+    const answer = await peer.next();
+    assertEquals([answer.id, answer.result.ms], [id, ms]);
+  }
+  assertEquals((await peer.request("x/echo", {})).result.pid, pid);
+  assertEquals(isRunning(pid), true);
+  await peer.bye();
+  await until(() => !isRunning(pid));
 });
 
 Deno.test("serve hands the environment on to the command, as hosts do", async () => {

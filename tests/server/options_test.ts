@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { MemorySessionStore } from "../../server/session_store.ts";
 import { resolveHandlerOptions, type WebSocketHandlerOptions } from "../../server/options.ts";
 
 Deno.test("resolveHandlerOptions() fills in the documented defaults", () => {
@@ -11,6 +12,17 @@ Deno.test("resolveHandlerOptions() fills in the documented defaults", () => {
     maxConnections: 10_000,
     maxInFlight: 16_384,
     heartbeatTimeout: 30_000,
+    session: {
+      windowMs: 120_000,
+      limits: { messageBytes: 10_485_760, bufferBytes: 4_194_304, bufferMessages: 4_096 },
+      maxWaitingMessages: 16_384,
+      maxWaitingBytes: 67_108_864,
+      maxTotalBytes: 268_435_456,
+      pingMs: 25_000,
+      store: undefined,
+    },
+    server: undefined,
+    principalOf: undefined,
     logger: undefined,
     onError: undefined,
   });
@@ -25,6 +37,9 @@ Deno.test("resolveHandlerOptions() accepts what callers may ask for", () => {
     { allowedOrigins: () => true },
     { heartbeatTimeout: false },
     { heartbeatTimeout: 0.5 },
+    { session: { window: 0.5, bufferMessages: 1, bufferBytes: 1_024 } },
+    { session: { store: new MemorySessionStore() } },
+    { principalOf: () => "somebody" },
     { logger: console },
   ];
   for (const options of accepted) resolveHandlerOptions(options);
@@ -50,6 +65,30 @@ Deno.test("resolveHandlerOptions() names option, rule and value of a number out 
   }
 });
 
+Deno.test("resolveHandlerOptions() keeps no sessions when it is told so", () => {
+  assertEquals(resolveHandlerOptions({ session: false }).session, undefined);
+});
+
+Deno.test("resolveHandlerOptions() refuses numbers of sessions that clients would not believe", () => {
+  const refused: [string, number, string][] = [
+    ["window", 0, "a positive number"],
+    ["window", 86_400_001, "at most 86400000"],
+    ["pingInterval", 0, "a positive number"],
+    ["bufferMessages", 0, "a positive integer"],
+    ["bufferBytes", 1_023, "at least 1024"],
+    ["maxWaitingMessages", -1, "a positive integer"],
+    ["maxWaitingBytes", 0.5, "a positive integer"],
+    ["maxTotalBytes", NaN, "a positive integer"],
+  ];
+  for (const [option, value, rule] of refused) {
+    assertThrows(
+      () => resolveHandlerOptions({ session: { [option]: value } }),
+      RangeError,
+      `Cannot create handler as "session.${option}" must be ${rule}: current value is ${value}`,
+    );
+  }
+});
+
 Deno.test("resolveHandlerOptions() refuses options of the wrong shape", () => {
   const refused: [string, unknown][] = [
     ["path", "mcp"],
@@ -64,6 +103,8 @@ Deno.test("resolveHandlerOptions() refuses options of the wrong shape", () => {
     ["allowedOrigins", ["null"]],
     ["allowedOrigins", ["*"]],
     ["onError", "x"],
+    ["principalOf", "x"],
+    ["session", { store: {} }],
     ["logger", { debug() {}, info() {}, warn() {} }],
   ];
   for (const [option, value] of refused) {

@@ -302,6 +302,8 @@ Deno.test("MCPWebSocketServer.clients tells who is there", async () => {
   const { id: _id, connectedAt: _at, lastActivity: _last, ...rest } = snapshot!;
   assertEquals(rest, {
     clientInfo: undefined,
+    protocol: "mcp",
+    isAttached: true,
     remoteAddress: "127.0.0.1",
     messagesIn: 1,
     messagesOut: 1,

@@ -4,24 +4,39 @@ import type { WebSocketServerTransport } from "../../server/transport.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 
 /** A session that is idle when told, and notes how it was closed. */
-function createSession(): {
+function createSession(keepsSessions = false): {
   session: WebSocketServerTransport;
   finish: () => void;
   closes: unknown[][];
+  retired: unknown[][];
 } {
   const closes: unknown[][] = [];
+  const retired: unknown[][] = [];
+  const closed = Promise.withResolvers<void>();
   const idle = Promise.withResolvers<void>();
   const session = {
+    running: 0,
+    bufferedMessages: 0,
+    isOpen: true,
+    isAttached: true,
+    closed: closed.promise,
+    retire(...args: unknown[]) {
+      retired.push(args);
+      return keepsSessions;
+    },
     idle(signal: AbortSignal) {
       signal.addEventListener("abort", () => idle.reject(signal.reason), { once: true });
       return idle.promise;
     },
     close(...args: unknown[]) {
       closes.push(args);
-      return Promise.resolve();
+      session.isOpen = false;
+      closed.resolve();
+      return closed.promise;
     },
   };
-  return { session: session as unknown as WebSocketServerTransport, finish: idle.resolve, closes };
+  const transport = session as unknown as WebSocketServerTransport;
+  return { session: transport, finish: idle.resolve, closes, retired };
 }
 
 /** Lets everything run that waits for promises only. */
@@ -67,4 +82,64 @@ Deno.test("drain() closes at the timeout what is still busy", async () => {
   clock.advance(1);
   await draining;
   assertEquals(busy.closes, [[1001, "Server is shutting down"]]);
+});
+
+Deno.test("drain() asks a client that keeps a session to move, and gives it a tenth of the time", async () => {
+  const clock = new ManualClock();
+  const { session, finish, closes, retired } = createSession(true);
+  const draining = drain([session], planShutdown({ timeout: 1_000 }), clock);
+  assertEquals(retired, [[1_000, "Server is shutting down"]]);
+  finish();
+  await settle();
+  clock.advance(99);
+  await settle();
+  assertEquals(closes, []);
+  clock.advance(1);
+  await draining;
+  assertEquals(closes, [[1001, "Server is shutting down"]]);
+  assertEquals(clock.timers, 0);
+});
+
+Deno.test("drain() waits longer for a client that does not have everything yet", async () => {
+  const clock = new ManualClock();
+  const { session, finish, closes } = createSession(true);
+  const state = session as unknown as { bufferedMessages: number };
+  state.bufferedMessages = 1;
+  const draining = drain([session], planShutdown({ timeout: 1_000 }), clock);
+  finish();
+  for (let i = 0; i < 4; i++) {
+    await settle();
+    clock.advance(100);
+  }
+  await settle();
+  assertEquals(closes, []);
+  state.bufferedMessages = 0;
+  clock.advance(100);
+  await draining;
+  assertEquals(closes.length, 1);
+});
+
+Deno.test("drain() ends at the timeout, whatever a client that keeps a session lacks", async () => {
+  const clock = new ManualClock();
+  const { session, finish, closes } = createSession(true);
+  (session as unknown as { bufferedMessages: number }).bufferedMessages = 1;
+  const draining = drain([session], planShutdown({ timeout: 250 }), clock);
+  finish();
+  for (let i = 0; i < 12; i++) {
+    await settle();
+    clock.advance(25);
+  }
+  await draining;
+  assertEquals(closes.length, 1);
+  assertEquals(clock.timers, 0);
+});
+
+Deno.test("drain() does not wait for a client that is not there and lacks nothing", async () => {
+  const clock = new ManualClock();
+  const { session, finish, closes } = createSession(true);
+  (session as unknown as { isAttached: boolean }).isAttached = false;
+  const draining = drain([session], planShutdown({ timeout: 1_000 }), clock);
+  finish();
+  await draining;
+  assertEquals(closes.length, 1);
 });

@@ -4,6 +4,7 @@ import { JsonSocket } from "../support/json_socket.ts";
 import { RawSocket, UPGRADE_HEADERS } from "../support/raw_socket.ts";
 import { recordLog } from "../support/recorded_log.ts";
 import { denoArgs, isRunning } from "../support/running_command.ts";
+import { SessionPeer } from "../support/session_peer.ts";
 import { until } from "../support/until.ts";
 import { serve, type Serving } from "./_serving.ts";
 
@@ -272,4 +273,16 @@ Deno.test("StdioGateway lets running requests finish when the handler is closed"
   assertEquals(await socket.closed, { code: 1012, reason: "Server is restarting" });
   await scene[Symbol.asyncDispose]();
   assertEquals(isRunning(pid), false);
+});
+
+Deno.test("StdioGateway turns an answer that is too large for the client into an error", async () => {
+  await using scene = open();
+  const limits = { messageBytes: 2_000 };
+  await using peer = new SessionPeer(scene.serving.port, { limits });
+  await peer.open();
+  const answer = await peer.request("x/echo", { text: "x".repeat(2_000) });
+  assertEquals(answer.error, { code: -32603, message: "Internal error" });
+  await until(() => scene.log.some((line) => line.includes("the client takes 2000 bytes")));
+  assertEquals((await peer.request("x/echo", { a: 1 })).result.params, { a: 1 });
+  await peer.bye();
 });

@@ -18,9 +18,10 @@ Deno.test("upgrade() answers 101 with the accept key and the selected subprotoco
 Deno.test("upgrade() copes with offers that Deno itself cannot take apart", async () => {
   await using serving = serve();
   const table: [offer: string | string[], selected: string | null][] = [
-    ["mcp,bowline.v1", "mcp"],
-    ["bowline.v1 ,\tmcp", "mcp"],
-    [["bowline.v1", "mcp"], "mcp"],
+    ["mcp,bowline.v1", "bowline.v1"],
+    ["bowline.v1 ,\tmcp", "bowline.v1"],
+    [["bowline.v1", "mcp"], "bowline.v1"],
+    ["mcp,graphql-ws", "mcp"],
     ["mcp.auth.c2VjcmV0,mcp.version.2025-11-25", "mcp.version.2025-11-25"],
     ["mcp.auth.c2VjcmV0", null],
     [",,", null],

@@ -657,6 +657,18 @@ Deno.test("Sender.attach() counts for each message anew", () => {
   assertEquals(setting.poisoned, []);
 });
 
+Deno.test("Sender.attach() makes frames smaller for the message that needs it alone", () => {
+  const setting = attached();
+  const { sender } = setting;
+  for (let id = 1; id <= 7; id++) {
+    sender.send(request(id, large(2)));
+    assertEquals(largest(strike(setting, 3, id - 1)), MAX_FRAME_BYTES / 2);
+    strike(setting, 1, id);
+  }
+  sender.send(request(8, large(2)));
+  assertEquals([largest(strike(setting, 1, 7)), setting.poisoned], [MAX_FRAME_BYTES, []]);
+});
+
 Deno.test("Sender.attach() takes what was acknowledged on the last wire for progress", () => {
   const setting = attached();
   const { sender } = setting;

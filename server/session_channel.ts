@@ -1,0 +1,377 @@
+import type { Channel, ChannelSink } from "../protocol/channel.ts";
+import type { Clock, Timer } from "../protocol/clock.ts";
+import { CLOSE_CODES } from "../protocol/close_codes.ts";
+import { MCPConnectionError, MCPRpcError } from "../protocol/errors.ts";
+import { ERROR_CODES, errorResponse, type JsonRpcMessage } from "../protocol/jsonrpc.ts";
+import type { CloseInfo, Link } from "../protocol/link.ts";
+import { Liveness } from "../protocol/liveness.ts";
+import { PlainReader } from "../protocol/plain.ts";
+import {
+  type EndName,
+  goawayFrame,
+  type Hello,
+  type Welcome,
+  welcomeFrame,
+} from "../protocol/session/control.ts";
+import { awaitDelivery } from "../protocol/session/delivery.ts";
+import { OPEN_SIZES } from "../protocol/session/frames.ts";
+import { countBytes, Outgoing } from "../protocol/session/outgoing.ts";
+import { SessionEnd, type SteeringFrame } from "../protocol/session/session_end.ts";
+import type { SendOptions } from "../protocol/transport.ts";
+import { Backlog } from "./backlog.ts";
+import { awaitLeave, dismiss } from "./farewell.ts";
+import { quote } from "./reporter.ts";
+import type { Holder, SessionBudget } from "./session_budget.ts";
+import type { SessionSettings } from "./session_options.ts";
+
+/** Told once when the client has a message, or why it never will. */
+export type Settled = (error?: Error) => void;
+
+/** What a {@linkcode SessionChannel} needs. */
+export interface SessionChannelOptions {
+  /** Bounds. */
+  readonly settings: SessionSettings;
+  /** Who the server is; clients are told. */
+  readonly server: EndName | undefined;
+  /** The room that all sessions share. */
+  readonly budget: SessionBudget;
+  /** Called once, when no connection can take the session up any more, with the close code. */
+  readonly onEnd: (code: number) => void;
+  /** Notes a message elsewhere, too. Returns what is told when the client has it. */
+  readonly journal?: ((text: string, settled: Settled | undefined) => Settled) | undefined;
+  /** Told what becomes of its connections, for whoever looks for a fault. */
+  readonly log: (text: string) => void;
+  /** Where time comes from. */
+  readonly clock: Clock;
+}
+
+/** How long to wait for any sign of life after a ping, in milliseconds. */
+const PING_TIMEOUT = 5_000;
+/** How many pings in a row may stay unanswered. */
+const MAX_MISSED = 3;
+
+/** A session of one client: it outlives its connections and ends once. */
+export class SessionChannel implements Channel, Holder {
+  /** See {@linkcode Channel}. */
+  readonly protocol = "bowline.v1";
+  readonly #options: SessionChannelOptions;
+  readonly #sink: ChannelSink;
+  readonly #end: SessionEnd;
+  readonly #reader: PlainReader;
+  #link: Link | undefined;
+  #liveness: Liveness | undefined;
+  #backlog: Backlog | undefined;
+  #expiry: Timer | undefined;
+  /** Set when the client was asked to move: until when, and why. */
+  #retirement: { readonly until: number; readonly reason: string } | undefined;
+  /** Bytes of it that the budget knows of. */
+  #charged = 0;
+  /** Set when it is over, although the last connection may still be closing. */
+  #ended: CloseInfo | undefined;
+
+  /**
+   * @param sink Who listens.
+   * @param options Bounds.
+   */
+  constructor(sink: ChannelSink, options: SessionChannelOptions) {
+    const { settings, clock } = options;
+    this.#options = options;
+    this.#sink = sink;
+    this.#reader = new PlainReader(
+      {
+        message: (message) => sink.message(message),
+        fault: (error, reply) => {
+          sink.fault(error);
+          // Whoever was told may have ended the session.
+          if (this.isOpen) this.#post(JSON.stringify(reply), reply);
+        },
+        violation: (code, reason) => this.#violate(code, reason),
+      },
+      "server",
+      settings.limits.messageBytes,
+    );
+    this.#end = new SessionEnd({
+      limits: settings.limits,
+      sizes: OPEN_SIZES,
+      clock,
+      endTurn: (task) => setImmediate(task),
+      events: {
+        message: (text) => this.#reader.read(text),
+        control: (frame) => this.#steer(frame),
+        pong: () => {},
+        violation: (reason) => this.#violate(CLOSE_CODES.BAD_CONTROL, reason),
+        poisoned: (message) => this.#replace(message),
+      },
+    });
+  }
+
+  /** See {@linkcode Channel}. */
+  get isOpen(): boolean {
+    return this.#ended === undefined;
+  }
+
+  /** See {@linkcode Channel}. */
+  get isAttached(): boolean {
+    return this.#link !== undefined;
+  }
+
+  /** See {@linkcode Channel}. */
+  get bufferedAmount(): number {
+    return this.#link?.bufferedAmount ?? 0;
+  }
+
+  /** See {@linkcode Channel}. */
+  get bufferedMessages(): number {
+    return this.#end.bufferedMessages;
+  }
+
+  /**
+   * Goes on over a new connection, if what the client lacks is still here; an
+   * older connection is fenced off then.
+   *
+   * @param link The connection.
+   * @param hello What the client said on it.
+   * @param resumed Whether the client knows the session.
+   * @returns What the client's count means.
+   */
+  attach(link: Link, hello: Hello, resumed: boolean): "resumable" | "lost" | "impossible" {
+    const judgement = this.isOpen ? this.#end.judge(hello.received) : "lost";
+    if (judgement === "resumable") {
+      this.#fence();
+      this.#take(link, hello, resumed);
+    }
+    return judgement;
+  }
+
+  /** Takes a frame of the present connection. */
+  receive(link: Link, data: unknown): void {
+    if (link !== this.#link) return;
+    this.#liveness?.seen();
+    if (typeof data !== "string") {
+      return this.#violate(CLOSE_CODES.BAD_CONTROL, "Unknown kind of frame");
+    }
+    this.#end.receive(data);
+    // Only what steers makes room; what is sent meanwhile is charged by itself.
+    if (data.startsWith("[")) this.#charge();
+  }
+
+  /** Notes that somebody else has the session now: it ends here, without a word. */
+  lose(): void {
+    this.#fence();
+    this.#finish(CLOSE_CODES.REPLACED, "The session was taken over");
+  }
+
+  /** See {@linkcode Channel}. */
+  listen(): void {
+    this.#end.listen();
+  }
+
+  /** See {@linkcode Channel}. */
+  send(text: string, message?: JsonRpcMessage, options?: SendOptions): void | Promise<void> {
+    if (this.#ended !== undefined) throw endedError(this.#ended);
+    this.#checkSize(text);
+    if (options?.delivered === true) {
+      const { deliveryTimeout: timeout, signal } = options;
+      const delivery = awaitDelivery(this.#options.clock, { timeout, signal });
+      this.#post(text, message, delivery.settled);
+      return delivery.promise;
+    }
+    this.#post(text, message);
+    if (this.#end.isBusy || this.#options.budget.isExhausted) return this.#room();
+  }
+
+  /** See {@linkcode Channel}. */
+  retire(afterMs: number, reason: string): boolean {
+    if (!this.isOpen) return false;
+    this.#retirement = { until: this.#options.clock.now() + afterMs, reason };
+    this.#link?.send(goawayFrame({ afterMs, reason, sessions: "lost" }));
+    return true;
+  }
+
+  /** See {@linkcode Channel}. */
+  close(code: number, reason: string): void {
+    const link = this.#link;
+    if (link === undefined) return this.#finish(code, reason);
+    const { clock } = this.#options;
+    this.#finish(code, reason, (tell) => dismiss(link, { code, reason }, clock, tell));
+  }
+
+  /** See {@linkcode Holder}. */
+  evict(): void {
+    const reason = "There is no room for sessions without a connection";
+    this.#finish(CLOSE_CODES.TRY_AGAIN_LATER, reason);
+  }
+
+  #checkSize(text: string): void {
+    const limit = this.#end.maxMessageBytes;
+    if (text.length * 3 <= limit) return;
+    const size = countBytes(text);
+    if (size <= limit) return;
+    throw new RangeError(
+      `Cannot send message as the client takes ${limit} bytes: current size is ${size}`,
+    );
+  }
+
+  #post(text: string, message?: JsonRpcMessage, settled?: Settled): void {
+    const { settings, journal } = this.#options;
+    this.#end.send(new Outgoing(message, text, journal ? journal(text, settled) : settled));
+    this.#charge();
+    if (this.#end.waitingMessages === 0) return;
+    const { limits, maxWaitingMessages, maxWaitingBytes } = settings;
+    const isOverflow = this.#end.bufferedMessages > limits.bufferMessages + maxWaitingMessages ||
+      this.#end.bufferedBytes > limits.bufferBytes + maxWaitingBytes;
+    if (isOverflow) this.#violate(CLOSE_CODES.SLOW_CONSUMER, "Too much waits for the client");
+  }
+
+  /** Resolves when there is room here, and where all sessions keep what they hold. */
+  async #room(): Promise<void> {
+    await this.#end.room();
+    if (this.isOpen) await this.#options.budget.room(this);
+  }
+
+  /** Tells the budget what this session holds; something may have been written. */
+  #charge(): void {
+    this.#backlog?.written();
+    const bytes = this.#ended === undefined ? this.#end.bufferedBytes : 0;
+    const change = bytes - this.#charged;
+    if (change === 0) return;
+    this.#charged = bytes;
+    this.#options.budget.change(change);
+  }
+
+  #take(link: Link, hello: Hello, resumed: boolean): void {
+    const { settings, server, log } = this.#options;
+    this.#link = link;
+    link.redirect({
+      frame: (data) => this.receive(link, data),
+      closed: (info) => this.#detach(link, info),
+    });
+    log(resumed ? "goes on over a new connection" : "was opened");
+    const { received } = this.#end;
+    link.send(welcomeFrame({ resumed, received, ...welcomeTerms(settings, server) }));
+    this.#retireAgain(link);
+    this.#watch(link);
+    this.#end.attach(link, hello);
+    this.#charge();
+  }
+
+  #watch(link: Link): void {
+    const { settings, clock } = this.#options;
+    const policy = { interval: settings.pingMs, timeout: PING_TIMEOUT, maxMissed: MAX_MISSED };
+    const silent = { code: CLOSE_CODES.HEARTBEAT_TIMEOUT, reason: "The client is silent" };
+    const giveUp = (info: CloseInfo) => this.#giveUp(link, info);
+    this.#liveness = new Liveness(policy, clock, () => this.#ping(), () => giveUp(silent));
+    const stuck = { code: CLOSE_CODES.SLOW_CONSUMER, reason: "The client does not read" };
+    this.#backlog = new Backlog(link, this.#end, clock, () => giveUp(stuck));
+  }
+
+  /** Who comes back meanwhile is asked to move again, within the time that is left. */
+  #retireAgain(link: Link): void {
+    if (this.#retirement === undefined) return;
+    const { until, reason } = this.#retirement;
+    const afterMs = Math.max(until - this.#options.clock.now(), 0);
+    link.send(goawayFrame({ afterMs, reason, sessions: "lost" }));
+  }
+
+  #steer(frame: SteeringFrame): void {
+    if (frame.type !== "bye") {
+      const reason = `A client cannot say "${frame.type}" now`;
+      return this.#violate(CLOSE_CODES.BAD_CONTROL, reason);
+    }
+    const link = this.#link;
+    if (link === undefined) return;
+    const { clock } = this.#options;
+    this.#end.bye(this.#end.received);
+    const done = { code: CLOSE_CODES.DONE, reason: "" };
+    this.#finish(done.code, done.reason, (tell) => awaitLeave(link, done, clock, tell));
+  }
+
+  #ping(): boolean {
+    this.#end.ping(0);
+    return true;
+  }
+
+  /** The connection is as good as dead; the session waits for another one. */
+  #giveUp(link: Link, info: CloseInfo): void {
+    link.abandon(info.code, info.reason);
+    this.#detach(link, info);
+  }
+
+  #detach(link: Link, { code, reason }: CloseInfo): void {
+    if (link !== this.#link) return;
+    const { budget, clock, settings, log } = this.#options;
+    this.#unlink();
+    log(`has lost its connection: ${code} ${quote(reason)}`);
+    this.#expiry = clock.after(settings.windowMs, () => {
+      const reason = `The client did not come back within ${settings.windowMs} ms`;
+      this.#finish(CLOSE_CODES.GOING_AWAY, reason);
+    });
+    // The last, as it may have to go at once.
+    budget.detach(this);
+  }
+
+  /** Takes the connection away from whoever has it: a newer one has come, or will. */
+  #fence(): void {
+    const link = this.#link;
+    this.#unlink();
+    link?.abandon(CLOSE_CODES.REPLACED, "A newer connection has taken the session over");
+  }
+
+  #unlink(): void {
+    this.#link = undefined;
+    this.#liveness?.stop();
+    this.#liveness = undefined;
+    this.#backlog?.stop();
+    this.#backlog = undefined;
+    this.#expiry?.clear();
+    this.#expiry = undefined;
+    this.#options.budget.attach(this);
+    this.#end.detach();
+  }
+
+  /** A message that no proxy lets through: whoever waits for an answer gets another one. */
+  #replace({ lane, id, settled }: Outgoing): void {
+    const text = "A message never got through to the client";
+    const error = new MCPConnectionError(text, { kind: "session", outcome: "unknown" });
+    settled?.(error);
+    this.#sink.fault(error);
+    if (id === undefined || lane === "cancel") return;
+    const data = { outcome: "unknown" };
+    const answer = errorResponse(new MCPRpcError(ERROR_CODES.CONNECTION_LOST, text, { data }), id);
+    if (lane === "response") this.#post(JSON.stringify(answer), answer);
+    else this.#sink.message(answer);
+  }
+
+  #violate(code: number, reason: string): void {
+    this.#sink.fault(new MCPConnectionError(reason, { kind: "protocol", code, retryable: false }));
+    this.close(code, reason);
+  }
+
+  /** Ends the session; `leave` closes its connection and says when that is done. */
+  #finish(code: number, reason: string, leave?: (tell: () => void) => void): void {
+    if (this.#ended !== undefined) return;
+    const info = { code, reason };
+    this.#ended = info;
+    this.#unlink();
+    this.#end.end(endedError(info));
+    this.#charge();
+    this.#options.budget.release(this);
+    this.#options.onEnd(code);
+    const tell = () => this.#sink.closed(info);
+    if (leave === undefined) tell();
+    else leave(tell);
+  }
+}
+
+/** What every client is told, whether it gets its session or not. */
+export function welcomeTerms(
+  { limits, windowMs, pingMs }: SessionSettings,
+  server: EndName | undefined,
+): Pick<Welcome, "limits" | "windowMs" | "pingMs" | "accept" | "server"> {
+  return { limits, windowMs, pingMs, accept: [], server };
+}
+
+function endedError({ code, reason }: CloseInfo): MCPConnectionError {
+  const text = `The session has ended: ${reason || "it was closed"}`;
+  return new MCPConnectionError(text, { kind: "session", code, outcome: "unknown" });
+}

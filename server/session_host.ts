@@ -1,0 +1,369 @@
+import { createHash } from "node:crypto";
+import type { ChannelSink, OpenChannel } from "../protocol/channel.ts";
+import type { Clock } from "../protocol/clock.ts";
+import { CLOSE_CODES } from "../protocol/close_codes.ts";
+import { toError } from "../protocol/errors.ts";
+import { guard, isPromiseLike } from "../protocol/guard.ts";
+import type { CloseInfo, Link } from "../protocol/link.ts";
+import { type EndName, type Hello, welcomeFrame } from "../protocol/session/control.ts";
+import { dismiss } from "./farewell.ts";
+import { Reception } from "./reception.ts";
+import type { RequestSnapshot } from "./request.ts";
+import { SessionBudget } from "./session_budget.ts";
+import { SessionChannel, type Settled, welcomeTerms } from "./session_channel.ts";
+import type { SessionSettings } from "./session_options.ts";
+import { type ClaimOutcome, MemorySessionStore, type SessionStore } from "./session_store.ts";
+import { Turns } from "./turns.ts";
+
+/** What a {@linkcode SessionHost} does with what it receives. */
+export interface SessionHostEvents {
+  /** Whether one more session may be opened. */
+  hasRoom(): boolean;
+  /**
+   * Makes the transport of a new session.
+   *
+   * @returns Serves it; called when its connection has been attached.
+   */
+  open(channel: OpenChannel, request: RequestSnapshot | undefined): () => void;
+  /** A connection turned out to speak plain MCP; whoever takes it over gets its first frames. */
+  plain(link: Link, request: RequestSnapshot | undefined, frames: readonly string[]): void;
+  /** Something failed that is not the client's fault. */
+  failed(error: Error): void;
+  /** Something happened that is of interest to whoever looks for a fault. */
+  log(text: string): void;
+}
+
+/** Options of {@linkcode SessionHost}. */
+export interface SessionHostOptions {
+  /** Bounds. */
+  readonly settings: SessionSettings;
+  /** How many sessions there may be. */
+  readonly maxSessions: number;
+  /** Who the server is; clients are told. */
+  readonly server: EndName | undefined;
+  /** Whom a connection belongs to. */
+  readonly principalOf: (request: RequestSnapshot | undefined) => string | undefined;
+  /** Who serves sessions. */
+  readonly events: SessionHostEvents;
+  /** Where time comes from. */
+  readonly clock: Clock;
+}
+
+/** A session that lives in this process. */
+interface Live {
+  readonly channel: SessionChannel;
+  generation: number;
+}
+
+/** How a refused claim is told: the code, and words fit for the client. */
+const REFUSALS: {
+  readonly [Type in Exclude<ClaimOutcome["type"], "created" | "resumed" | "unknown">]: CloseInfo;
+} = {
+  ended: { code: CLOSE_CODES.DONE, reason: "The session was ended" },
+  stale: { code: CLOSE_CODES.REPLACED, reason: "A later connection was accepted before" },
+  forbidden: { code: CLOSE_CODES.FORBIDDEN, reason: "The session belongs to somebody else" },
+  full: { code: CLOSE_CODES.AT_CAPACITY, reason: "The server is at capacity" },
+  crowded: { code: CLOSE_CODES.AT_CAPACITY, reason: "Too many sessions of this principal" },
+};
+const IMPOSSIBLE: CloseInfo = {
+  code: CLOSE_CODES.BAD_CONTROL,
+  reason: "More was received than was ever sent",
+};
+const LEAVING_REASON = "Server is shutting down";
+
+/** Codes that say to the client that the session is over for good. */
+const FINAL_CODES: ReadonlySet<number> = new Set([CLOSE_CODES.DONE, CLOSE_CODES.FORBIDDEN]);
+
+/** Connections that may be without a session at the same time. */
+const MAX_RECEPTIONS = 1_024;
+
+/** Receives connections and brings each to its session: a new one, or the one it was lost from. */
+export class SessionHost {
+  readonly #options: SessionHostOptions;
+  readonly #store: SessionStore;
+  readonly #budget: SessionBudget;
+  readonly #live = new Map<string, Live>();
+  readonly #receptions = new Map<Reception, RequestSnapshot | undefined>();
+  /** Connections that were told to leave and have not yet. */
+  readonly #leaving = new Set<Promise<void>>();
+  /** What is asked of the store, by session: an answer may take its time, but no other's place. */
+  readonly #turns: Turns = new Turns();
+  readonly #unwatch: (() => void) | undefined;
+  #isClosing = false;
+
+  /** @param options Bounds, and who serves sessions. */
+  constructor(options: SessionHostOptions) {
+    const { settings, maxSessions, clock } = options;
+    this.#options = options;
+    this.#budget = new SessionBudget(settings.maxTotalBytes);
+    this.#store = settings.store ??
+      new MemorySessionStore({ clock, maxSessions, tombstoneMs: settings.windowMs });
+    this.#unwatch = this.#store.watch?.((key, generation) => this.#lose(key, generation));
+  }
+
+  /** How many sessions live here. */
+  get size(): number {
+    return this.#live.size;
+  }
+
+  /** How many of them are without a connection. */
+  get detached(): number {
+    return this.#budget.detached;
+  }
+
+  /** Bytes that sessions hold for their clients. */
+  get bufferedBytes(): number {
+    return this.#budget.used;
+  }
+
+  /** Whether one more connection may be received. */
+  get hasRoom(): boolean {
+    return this.#receptions.size < MAX_RECEPTIONS;
+  }
+
+  /** Takes a connection that negotiated sessions. */
+  receive(link: Link, request: RequestSnapshot | undefined): void {
+    const reception = new Reception(link, {
+      hello: (reception, hello) => this.#judge(reception, hello),
+      plain: (reception) => this.#servePlain(reception),
+      refused: (reception, code, reason) => this.#dismiss(reception, code, reason),
+      gone: (reception) => this.#receptions.delete(reception),
+    }, this.#options.clock);
+    this.#receptions.set(reception, request);
+  }
+
+  /** Opens no new sessions from now on; those that live can still be resumed. */
+  retire(): void {
+    this.#isClosing = true;
+  }
+
+  /**
+   * Sends away the connections that never became a session.
+   *
+   * @returns Resolves within a second, when all have left.
+   */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#unwatch?.();
+    for (const reception of this.#receptions.keys()) {
+      this.#dismiss(reception, CLOSE_CODES.GOING_AWAY, LEAVING_REASON);
+    }
+    await Promise.all(this.#leaving);
+  }
+
+  #judge(reception: Reception, hello: Hello): void {
+    // The store never sees a token: whoever reads it cannot resume anything.
+    const key = createHash("sha256").update(hello.token).digest("hex");
+    this.#turns.take(key, () => this.#claim(reception, hello, key));
+  }
+
+  #claim(reception: Reception, hello: Hello, key: string): void | Promise<void> {
+    // It may have left while others were served.
+    if (!this.#receptions.has(reception)) return;
+    const { principalOf, events } = this.#options;
+    const decide = (outcome: ClaimOutcome) => this.#decide(reception, hello, key, outcome);
+    const fail = (thrown: unknown) => {
+      events.failed(toError(thrown));
+      this.#dismiss(reception, CLOSE_CODES.INTERNAL_ERROR, "Internal error");
+    };
+    try {
+      const { attempt, resume } = hello;
+      const principal = principalOf(this.#receptions.get(reception));
+      const outcome = this.#store.claim({ key, principal, attempt, resume });
+      if (isPromiseLike(outcome)) return Promise.resolve(outcome).then(decide).catch(fail);
+      return decide(outcome);
+    } catch (thrown) {
+      fail(thrown);
+    }
+  }
+
+  /** Nobody else has a turn at the session before what is returned has come to its end. */
+  #decide(
+    reception: Reception,
+    hello: Hello,
+    key: string,
+    outcome: ClaimOutcome,
+  ): void | Promise<void> {
+    // It may have left, or been sent away, while the store was asked.
+    if (!this.#receptions.has(reception)) return this.#leave(key, outcome);
+    switch (outcome.type) {
+      case "created":
+        return this.#create(reception, hello, key, outcome.generation);
+      case "resumed":
+        return this.#resume(reception, hello, key, outcome.generation);
+      case "unknown":
+        return this.#disown(reception, "The session is unknown");
+      default: {
+        const { code, reason } = REFUSALS[outcome.type];
+        this.#dismiss(reception, code, reason);
+      }
+    }
+  }
+
+  #create(
+    reception: Reception,
+    hello: Hello,
+    key: string,
+    generation: number,
+  ): void | Promise<void> {
+    const refusal = this.#findRefusal(hello);
+    if (refusal !== undefined) {
+      this.#dismiss(reception, refusal.code, refusal.reason);
+      return this.#end(key, generation, false);
+    }
+    this.#disinherit(key);
+    const request = this.#receptions.get(reception);
+    const serve = this.#options.events.open((sink) => {
+      const live: Live = {
+        generation,
+        channel: this.#createChannel(key, hello.session, sink, () => live),
+      };
+      this.#live.set(key, live);
+      return live.channel;
+    }, request);
+    const live = this.#live.get(key);
+    if (live !== undefined) this.#hand(reception, hello, live.channel, false);
+    serve();
+  }
+
+  #createChannel(key: string, label: string, sink: ChannelSink, live: () => Live): SessionChannel {
+    const { settings, server, clock, events } = this.#options;
+    return new SessionChannel(sink, {
+      settings,
+      server,
+      clock,
+      budget: this.#budget,
+      log: (text) => events.log(`Session ${label} ${text}`),
+      onEnd: (code) => {
+        // If somebody else has its place, the store knows that one alone.
+        if (this.#live.get(key) !== live()) return;
+        this.#live.delete(key);
+        const { generation } = live();
+        this.#turns.take(key, () => this.#end(key, generation, FINAL_CODES.has(code)));
+      },
+      journal: this.#journal(key, () => live().generation),
+    });
+  }
+
+  #findRefusal({ received }: Hello): CloseInfo | undefined {
+    if (this.#isClosing) return { code: CLOSE_CODES.AT_CAPACITY, reason: LEAVING_REASON };
+    if (!this.#options.events.hasRoom()) return REFUSALS.full;
+    return received > 0 ? IMPOSSIBLE : undefined;
+  }
+
+  /** The store has forgotten a session that lives here, and has made another one of its name. */
+  #disinherit(key: string): void {
+    const live = this.#live.get(key);
+    this.#live.delete(key);
+    live?.channel.lose();
+  }
+
+  #resume(
+    reception: Reception,
+    hello: Hello,
+    key: string,
+    generation: number,
+  ): void | Promise<void> {
+    const live = this.#live.get(key);
+    if (live === undefined) {
+      // Another server had it, and took what it knew of it along.
+      this.#disown(reception, "The session is not here");
+      return this.#end(key, generation, false);
+    }
+    live.generation = generation;
+    switch (this.#hand(reception, hello, live.channel, true)) {
+      case "resumable":
+        return;
+      case "impossible":
+        return this.#dismiss(reception, IMPOSSIBLE.code, IMPOSSIBLE.reason);
+      case "lost":
+        live.channel.lose();
+        this.#disown(reception, "Messages were forgotten that the client does not have");
+    }
+  }
+
+  /** Gives the connection to its session, with what came in meanwhile. */
+  #hand(
+    reception: Reception,
+    hello: Hello,
+    channel: SessionChannel,
+    resumed: boolean,
+  ): "resumable" | "lost" | "impossible" {
+    const { link } = reception;
+    const judgement = channel.attach(link, hello, resumed);
+    if (judgement !== "resumable") return judgement;
+    this.#receptions.delete(reception);
+    for (const frame of reception.release()) channel.receive(link, frame);
+    return judgement;
+  }
+
+  /** Says that there is no such session; the client may ask for a new one on the same connection. */
+  #disown(reception: Reception, reason: string): void {
+    const { settings, server } = this.#options;
+    const terms = welcomeTerms(settings, server);
+    reception.link.send(welcomeFrame({ resumed: false, received: 0, reason, ...terms }));
+    reception.retry();
+  }
+
+  #dismiss(reception: Reception, code: number, reason: string): void {
+    if (!this.#receptions.delete(reception)) return;
+    reception.release();
+    const { clock, events } = this.#options;
+    events.log(`Connection sent away with ${code}: ${reason}`);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#leaving.add(promise);
+    dismiss(reception.link, { code, reason }, clock, () => {
+      this.#leaving.delete(promise);
+      resolve();
+    });
+  }
+
+  #servePlain(reception: Reception): void {
+    const request = this.#receptions.get(reception);
+    this.#receptions.delete(reception);
+    this.#options.events.plain(reception.link, request, reception.release());
+  }
+
+  /** Somebody else has claimed a session that lives here; it may have been this very server. */
+  #lose(key: string, generation: number): void {
+    this.#turns.take(key, () => {
+      const live = this.#live.get(key);
+      if (live !== undefined && live.generation < generation) live.channel.lose();
+    });
+  }
+
+  /** The claim was granted to a connection that has gone meanwhile. */
+  #leave(key: string, outcome: ClaimOutcome): void | Promise<void> {
+    if (outcome.type !== "created" && outcome.type !== "resumed") return;
+    const { generation } = outcome;
+    const live = this.#live.get(key);
+    if (outcome.type === "created" || live === undefined) return this.#end(key, generation, false);
+    live.generation = generation;
+  }
+
+  #end(key: string, generation: number, onPurpose: boolean): void | Promise<void> {
+    const failed = (thrown: unknown) => this.#options.events.failed(toError(thrown));
+    try {
+      const ending = this.#store.end(key, generation, onPurpose);
+      if (isPromiseLike(ending)) return Promise.resolve(ending).catch(failed);
+    } catch (thrown) {
+      failed(thrown);
+    }
+  }
+
+  #journal(
+    key: string,
+    generation: () => number,
+  ): ((text: string, settled: Settled | undefined) => Settled) | undefined {
+    const store = this.#store;
+    const { failed } = this.#options.events;
+    if (store.append === undefined) return undefined;
+    return (text, settled) => {
+      guard(() => store.append?.(key, generation(), text), failed);
+      return (error) => {
+        if (error === undefined) guard(() => store.trim?.(key, generation(), 1), failed);
+        settled?.(error);
+      };
+    };
+  }
+}
