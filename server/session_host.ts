@@ -9,7 +9,7 @@ import { type EndName, type Hello, welcomeFrame } from "../protocol/session/cont
 import { dismiss } from "./farewell.ts";
 import { Reception } from "./reception.ts";
 import type { RequestSnapshot } from "./request.ts";
-import { SessionBudget } from "./session_budget.ts";
+import { SessionBudgets } from "./session_budgets.ts";
 import { SessionChannel, type Settled, welcomeTerms } from "./session_channel.ts";
 import type { SessionSettings } from "./session_options.ts";
 import { type ClaimOutcome, MemorySessionStore, type SessionStore } from "./session_store.ts";
@@ -55,6 +55,15 @@ interface Live {
   generation: number;
 }
 
+/** Who asks for a session. */
+interface Claimant {
+  readonly reception: Reception;
+  readonly hello: Hello;
+  /** What the store knows the session by. */
+  readonly key: string;
+  readonly principal: string | undefined;
+}
+
 /** How a refused claim is told: the code, and words fit for the client. */
 const REFUSALS: {
   readonly [Type in Exclude<ClaimOutcome["type"], "created" | "resumed" | "unknown">]: CloseInfo;
@@ -81,7 +90,7 @@ const MAX_RECEPTIONS = 1_024;
 export class SessionHost {
   readonly #options: SessionHostOptions;
   readonly #store: SessionStore;
-  readonly #budget: SessionBudget;
+  readonly #budgets: SessionBudgets;
   readonly #live = new Map<string, Live>();
   readonly #receptions = new Map<Reception, RequestSnapshot | undefined>();
   /** Connections that were told to leave and have not yet. */
@@ -95,7 +104,7 @@ export class SessionHost {
   constructor(options: SessionHostOptions) {
     const { settings, maxSessions, clock } = options;
     this.#options = options;
-    this.#budget = new SessionBudget(settings.maxTotalBytes);
+    this.#budgets = new SessionBudgets(settings.maxTotalBytes, settings.maxBytesPerPrincipal);
     this.#store = settings.store ??
       new MemorySessionStore({ clock, maxSessions, tombstoneMs: settings.windowMs });
     this.#unwatch = this.#store.watch?.((key, generation) => this.#lose(key, generation));
@@ -108,12 +117,12 @@ export class SessionHost {
 
   /** How many of them are without a connection. */
   get detached(): number {
-    return this.#budget.detached;
+    return this.#budgets.total.detached;
   }
 
   /** Bytes that sessions hold for their clients. */
   get bufferedBytes(): number {
-    return this.#budget.used;
+    return this.#budgets.total.used;
   }
 
   /** Whether one more connection may be received. */
@@ -161,7 +170,6 @@ export class SessionHost {
     // It may have left while others were served.
     if (!this.#receptions.has(reception)) return;
     const { principalOf, events } = this.#options;
-    const decide = (outcome: ClaimOutcome) => this.#decide(reception, hello, key, outcome);
     const fail = (thrown: unknown) => {
       events.failed(toError(thrown));
       this.#dismiss(reception, CLOSE_CODES.INTERNAL_ERROR, "Internal error");
@@ -169,6 +177,8 @@ export class SessionHost {
     try {
       const { attempt, resume } = hello;
       const principal = principalOf(this.#receptions.get(reception));
+      const claimant = { reception, hello, key, principal };
+      const decide = (outcome: ClaimOutcome) => this.#decide(claimant, outcome);
       const outcome = this.#store.claim({ key, principal, attempt, resume });
       if (isPromiseLike(outcome)) return Promise.resolve(outcome).then(decide).catch(fail);
       return decide(outcome);
@@ -178,19 +188,15 @@ export class SessionHost {
   }
 
   /** Nobody else has a turn at the session before what is returned has come to its end. */
-  #decide(
-    reception: Reception,
-    hello: Hello,
-    key: string,
-    outcome: ClaimOutcome,
-  ): void | Promise<void> {
+  #decide(claimant: Claimant, outcome: ClaimOutcome): void | Promise<void> {
+    const { reception, key } = claimant;
     // It may have left, or been sent away, while the store was asked.
     if (!this.#receptions.has(reception)) return this.#leave(key, outcome);
     switch (outcome.type) {
       case "created":
-        return this.#create(reception, hello, key, outcome.generation);
+        return this.#create(claimant, outcome.generation);
       case "resumed":
-        return this.#resume(reception, hello, key, outcome.generation);
+        return this.#resume(claimant, outcome.generation);
       case "unknown":
         return this.#disown(reception, "The session is unknown");
       default: {
@@ -200,12 +206,8 @@ export class SessionHost {
     }
   }
 
-  #create(
-    reception: Reception,
-    hello: Hello,
-    key: string,
-    generation: number,
-  ): void | Promise<void> {
+  #create(claimant: Claimant, generation: number): void | Promise<void> {
+    const { reception, hello, key } = claimant;
     const refusal = this.#findRefusal(hello);
     if (refusal !== undefined) {
       this.#dismiss(reception, refusal.code, refusal.reason);
@@ -216,7 +218,7 @@ export class SessionHost {
     const serve = this.#options.events.open((sink) => {
       const live: Live = {
         generation,
-        channel: this.#createChannel(key, hello.session, sink, () => live),
+        channel: this.#createChannel(claimant, sink, () => live),
       };
       this.#live.set(key, live);
       return live.channel;
@@ -226,15 +228,17 @@ export class SessionHost {
     serve();
   }
 
-  #createChannel(key: string, label: string, sink: ChannelSink, live: () => Live): SessionChannel {
+  #createChannel(claimant: Claimant, sink: ChannelSink, live: () => Live): SessionChannel {
+    const { key, principal, hello } = claimant;
     const { settings, server, clock, events } = this.#options;
     return new SessionChannel(sink, {
       settings,
       server,
       clock,
-      budget: this.#budget,
-      log: (text) => events.log(`Session ${label} ${text}`),
+      budget: this.#budgets.take(principal),
+      log: (text) => events.log(`Session ${hello.session} ${text}`),
       onEnd: (code) => {
+        this.#budgets.giveBack(principal);
         // If somebody else has its place, the store knows that one alone.
         if (this.#live.get(key) !== live()) return;
         this.#live.delete(key);
@@ -259,9 +263,7 @@ export class SessionHost {
   }
 
   #resume(
-    reception: Reception,
-    hello: Hello,
-    key: string,
+    { reception, hello, key }: Claimant,
     generation: number,
   ): void | Promise<void> {
     const live = this.#live.get(key);

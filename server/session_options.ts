@@ -45,6 +45,13 @@ export interface SessionOptions {
    */
   readonly maxTotalBytes?: number | undefined;
   /**
+   * The same for the sessions of one principal, where connections belong to
+   * somebody.
+   *
+   * @default {67_108_864}
+   */
+  readonly maxBytesPerPrincipal?: number | undefined;
+  /**
    * Silence after which a client is pinged, in milliseconds; it is dead when it
    * does not answer three pings in five seconds each.
    *
@@ -67,6 +74,8 @@ export interface SessionSettings {
   readonly maxWaitingBytes: number;
   /** Bytes that all sessions may hold. */
   readonly maxTotalBytes: number;
+  /** Bytes that the sessions of one principal may hold. */
+  readonly maxBytesPerPrincipal: number;
   /** Silence after which a client is pinged, in milliseconds. */
   readonly pingMs: number;
   /** Which sessions there are; one is made if there is none. */
@@ -99,6 +108,7 @@ export function resolveSessionOptions(
     maxWaitingMessages = 16_384,
     maxWaitingBytes = 64 * 1024 * 1024,
     maxTotalBytes = 256 * 1024 * 1024,
+    maxBytesPerPrincipal = 64 * 1024 * 1024,
     pingInterval = 25_000,
     store,
   } = options;
@@ -108,6 +118,7 @@ export function resolveSessionOptions(
     maxWaitingMessages,
     maxWaitingBytes,
     maxTotalBytes,
+    maxBytesPerPrincipal,
   };
   for (const [name, value] of Object.entries(counts)) checkCount(`session.${name}`, value);
   checkPositive("session.window", window);
@@ -122,6 +133,7 @@ export function resolveSessionOptions(
     maxWaitingMessages,
     maxWaitingBytes,
     maxTotalBytes,
+    maxBytesPerPrincipal,
     pingMs: pingInterval,
     store,
   };

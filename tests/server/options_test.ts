@@ -18,6 +18,7 @@ Deno.test("resolveHandlerOptions() fills in the documented defaults", () => {
       maxWaitingMessages: 16_384,
       maxWaitingBytes: 67_108_864,
       maxTotalBytes: 268_435_456,
+      maxBytesPerPrincipal: 67_108_864,
       pingMs: 25_000,
       store: undefined,
     },

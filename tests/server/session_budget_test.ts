@@ -53,3 +53,31 @@ Deno.test("SessionBudget.room() waits until there is room, or the session has en
   await second;
   await budget.room(b!);
 });
+
+Deno.test("SessionBudget as a part evicts its own holders, and counts for the whole", () => {
+  const whole = new SessionBudget(100);
+  const part = new SessionBudget(15, whole);
+  const other = createHolders(whole, "x");
+  whole.detach(other.holders[0]!);
+  const { evicted, holders: [a, b] } = createHolders(part, "ab");
+  part.detach(b!);
+  assertEquals([evicted, other.evicted], [["b"], []]);
+  assertEquals([part.used, whole.used, whole.detached], [10, 20, 1]);
+  part.detach(a!);
+  assertEquals([part.detached, whole.detached], [1, 2]);
+  whole.change(90);
+  assertEquals([evicted, other.evicted, part.detached], [["b"], ["x"], 1]);
+  whole.change(1);
+  assertEquals([evicted, part.used, part.detached], [["b", "a"], 0, 0]);
+});
+
+Deno.test("SessionBudget.room() as a part waits for the whole, too", async () => {
+  const whole = new SessionBudget(15);
+  const part = new SessionBudget(15, whole);
+  const { holders: [a] } = createHolders(part, "a");
+  whole.change(10);
+  const room = part.room(a!);
+  assertEquals([part.isExhausted, await isPending(room)], [true, true]);
+  whole.change(-10);
+  await room;
+});
