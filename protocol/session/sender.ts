@@ -95,10 +95,14 @@ export class Sender {
     return this.#window.messageBytes;
   }
 
-  /** Whether a sender should wait for {@linkcode room} before it sends more. */
+  /**
+   * Whether a sender should wait for {@linkcode room} before it sends more. While
+   * a message is in pieces one more is let in, as it may be one that passes.
+   */
   get isBusy(): boolean {
     if (this.#wire !== undefined) {
-      return this.waiting > 0 || !this.#ledger.hasRoom(1, this.#window) || this.#wire.isCongested;
+      return this.#ledger.waiting > 0 || !this.#ledger.hasRoom(1, this.#window) ||
+        this.#wire.isCongested;
     }
     const { bufferMessages, bufferBytes } = this.#options.limits;
     return this.size >= bufferMessages || this.bytes >= bufferBytes;

@@ -199,6 +199,11 @@ export class SessionEnd {
     if (this.#promptAck && this.#written === written) this.#awaitTurn(wire);
   }
 
+  /** Notes what the peer says it has, where that is not in a frame read here. */
+  acknowledge(count: number): void {
+    this.#acknowledged(count);
+  }
+
   /** Asks the peer for a sign of life. */
   ping(mark: unknown): void {
     this.#write(pingFrame("ping", mark, this.#receiver.tell()));

@@ -756,3 +756,13 @@ Deno.test("Sender.attach() finds a message that never gets through although othe
   }
   assertEquals(poisoned, [poison]);
 });
+
+Deno.test("Sender.isBusy lets one more message in while one is in pieces: it may pass", () => {
+  const { sender, wire } = opened(request(1, large(3)));
+  assertEquals([sender.waiting, sender.isBusy], [1, false]);
+  wire.take();
+  sender.send(request(2));
+  assertEquals([messagesIn(wire.take()), sender.isBusy], [[request(2).text], false]);
+  sender.send(notification(3));
+  assertEquals([wire.take(), sender.isBusy], [[], true]);
+});
