@@ -1,4 +1,8 @@
-import { MCPWebSocketClient, WebSocketClientTransport } from "@bowline/mcp-websocket/client";
+import {
+  MCPWebSocketClient,
+  type WebSocketClientOptions,
+  WebSocketClientTransport,
+} from "@bowline/mcp-websocket/client";
 import { FloorClient } from "./floor.ts";
 import { ECHO, echoParams, type Filler, NOTE } from "./messages.ts";
 
@@ -10,10 +14,12 @@ export interface Contender extends AsyncDisposable {
   notify(params: Filler): void | Promise<void>;
 }
 
-/** Both sides, connected. */
+/** All that are compared, connected. */
 export interface Contenders {
-  /** This package. */
+  /** This package, in a session. */
   readonly ours: Contender;
+  /** This package over plain `mcp`. */
+  readonly plain: Contender;
   /** The bare socket. */
   readonly floor: Contender;
 }
@@ -21,14 +27,25 @@ export interface Contenders {
 /** Opens something at a URL. */
 export type Open = (url: string) => Promise<AsyncDisposable>;
 
-/** A usable session of this package's client, in the legacy era. */
-export async function openOurs(url: string): Promise<Contender> {
-  const client = await openSession(url);
+/** What this package speaks. */
+export type Subprotocol = "bowline.v1" | "mcp";
+
+/** A client of this package in the legacy era, over either subprotocol. */
+export async function openOurs(
+  url: string,
+  protocol: Subprotocol = "bowline.v1",
+): Promise<Contender> {
+  const client = await openSession(url, protocol);
   return {
     request: (params) => client.request(ECHO, params),
     notify: (params) => client.notify(NOTE, params),
     [Symbol.asyncDispose]: () => client.disconnect(),
   };
+}
+
+/** The same over plain `mcp`. */
+export function openPlain(url: string): Promise<Contender> {
+  return openOurs(url, "mcp");
 }
 
 /** A bare socket. */
@@ -42,17 +59,30 @@ export async function openFloor(url: string): Promise<Contender> {
 }
 
 /** A transport that can carry the first message, without MCP's own opening. */
-export async function openTransport(url: string): Promise<WebSocketClientTransport> {
-  const transport = new WebSocketClientTransport(url);
+export async function openTransport(
+  url: string,
+  protocol: Subprotocol = "bowline.v1",
+): Promise<WebSocketClientTransport> {
+  const transport = new WebSocketClientTransport(url, offerOf(protocol));
   await transport.start();
   return transport;
 }
 
 /** A client on which MCP has been opened: `initialize` was answered. */
-export async function openSession(url: string): Promise<MCPWebSocketClient> {
-  const client = new MCPWebSocketClient(url, { era: "legacy" });
+export async function openSession(
+  url: string,
+  protocol: Subprotocol = "bowline.v1",
+): Promise<MCPWebSocketClient> {
+  const client = new MCPWebSocketClient(url, { era: "legacy", ...offerOf(protocol) });
   await client.connect();
   return client;
+}
+
+/** What makes sure that a figure measures what it says. */
+function offerOf(
+  protocol: Subprotocol,
+): Pick<WebSocketClientOptions, "protocols" | "require"> {
+  return protocol === "mcp" ? { protocols: ["mcp"] } : { require: protocol };
 }
 
 /** Opens, and waits for the answer to one request. */

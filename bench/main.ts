@@ -1,16 +1,17 @@
 /**
  * All benchmarks: `deno task bench`. Prints one table; `--json FILE` writes
- * the numbers to a file as well. Takes about a minute and a half.
+ * the numbers to a file as well. Takes about two minutes and a half.
  *
  * @module
  */
 
 import { parseArgs } from "node:util";
-import { openFloor, openOurs } from "./contenders.ts";
+import { openFloor, openOurs, openPlain } from "./contenders.ts";
 import { figures, FULL, type Scale } from "./figures.ts";
 import { compare, type Figure, type Row } from "./ratios.ts";
 import { openSdkClients, sdkFigures } from "./sdk_figures.ts";
 import { ServerProcess } from "./server_process.ts";
+import { openWireFigures, sessionFigures } from "./session_figures.ts";
 import { runSuites } from "./suites.ts";
 import { formatTable } from "./table.ts";
 
@@ -26,9 +27,13 @@ export async function runRatios(scale: Scale, tell: (name: string) => void): Pro
   const { addresses } = server;
   await using floor = await openFloor(addresses.floor);
   await using ours = await openOurs(addresses.ours);
+  await using plain = await openPlain(addresses.ours);
+  await using wire = await openWireFigures(addresses, scale);
   await using clients = await openSdkClients(addresses);
   const all: Figure[] = [
-    ...figures({ ours, floor }, addresses, scale),
+    ...figures({ ours, plain, floor }, addresses, scale),
+    ...sessionFigures({ ours, plain, floor }, addresses, scale),
+    ...wire.figures,
     ...sdkFigures(clients, scale),
   ];
   const rows: Row[] = [];
@@ -58,9 +63,9 @@ if (import.meta.main) {
   const { cores, os, load, deno, v8 } = machine;
   print(`\n${cpu}, ${cores} cores, ${os}, load ${load?.toFixed(1)}; Deno ${deno}, V8 ${v8}`);
   print(
-    "Client and server are two processes on loopback; the floor is a bare Deno socket that " +
-      "parses and\nstringifies once per message. Blocks alternate; the ratio is the median of " +
-      "the pairs, ours to floor.\n",
+    "Client and server are two processes on loopback; a bare socket is Deno's, which parses and " +
+      "stringifies\nonce per message, and waits 44 ms for a delayed ACK (Nagle) from 1,025 to " +
+      "65,535 bytes. Blocks alternate;\nthe ratio is the median of the pairs.\n",
   );
   print(formatTable(rows));
   if (json !== undefined) {

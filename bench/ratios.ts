@@ -1,3 +1,4 @@
+import type { Subprotocol } from "./contenders.ts";
 import { median, type Pair, type RatioSummary, summariseRatios } from "./statistics.ts";
 
 /** One thing that is measured for both sides; a block gives one number. */
@@ -5,7 +6,11 @@ export interface Figure {
   /** What is measured, in words of the table. */
   readonly name: string;
   /** Of what the numbers are. */
-  readonly unit: "ms" | "/s";
+  readonly unit: "ms" | "/s" | "B";
+  /** What our side speaks. */
+  readonly over: Subprotocol;
+  /** What it is held against. */
+  readonly against: string;
   /** What is wanted. */
   readonly goals: readonly Goal[];
   /** How many pairs of blocks are run. */
@@ -19,7 +24,7 @@ export interface Figure {
   readonly note?: string | undefined;
   /** Runs one block of ours. */
   readonly ours: () => Promise<number>;
-  /** Runs one block of the floor. */
+  /** Runs one block of what it is held against. */
   readonly floor: () => Promise<number>;
 }
 
@@ -27,7 +32,7 @@ export interface Figure {
 export interface Measured {
   /** The median of our blocks. */
   readonly ours: number;
-  /** The median of the floor's. */
+  /** The median of the other's. */
   readonly floor: number | undefined;
   /** The ratios of the pairs, ours to floor. */
   readonly ratio: RatioSummary | undefined;
@@ -42,7 +47,7 @@ export interface Goal {
 }
 
 /** A figure with what came out. */
-export interface Row extends Measured, Pick<Figure, "name" | "unit" | "note"> {
+export interface Row extends Measured, Pick<Figure, "name" | "unit" | "over" | "against" | "note"> {
   /** What is wanted; empty if the figure only informs. */
   readonly goal: string;
   /** Whether every goal is met; `undefined` if there is none. */
@@ -87,13 +92,18 @@ export async function compare(figure: Figure): Promise<Row> {
  * @returns A row of the table.
  */
 export function judge(
-  { name, unit, goals, note }: Pick<Figure, "name" | "unit" | "goals" | "note">,
+  { name, unit, over, against, goals, note }: Pick<
+    Figure,
+    "name" | "unit" | "over" | "against" | "goals" | "note"
+  >,
   measured: Measured,
 ): Row {
   const isMet = goals.every((goal) => goal.isMet(measured));
   return {
     name,
     unit,
+    over,
+    against,
     ...measured,
     goal: goals.map(({ text }) => text).join(", "),
     isMet: goals.length === 0 ? undefined : isMet,
@@ -109,7 +119,7 @@ export function below(bound: number): Goal {
 /** The time above the floor's stays below a bound, in milliseconds. */
 export function belowFloorPlus(bound: number): Goal {
   return {
-    text: `floor + < ${bound} ms`,
+    text: `< + ${bound} ms`,
     isMet: ({ ours, floor = 0 }) => ours - floor < bound,
   };
 }

@@ -54,7 +54,8 @@ export function readReport({ cpu, benches }: BenchReport): SuiteResults {
   function row(ours: string, floor: string, goals: readonly Goal[]): Row {
     const measured: Measured = { ours: time(ours), floor: time(floor), ratio: undefined };
     const name = `deno bench p75: ${ours.replace("ours", "round trip")}`;
-    return judge({ name, unit: "ms", goals }, measured);
+    const sides = { over: "bowline.v1", against: "bare socket" } as const;
+    return judge({ name, unit: "ms", ...sides, goals }, measured);
   }
 
   function time(name: string): number {

@@ -1,6 +1,8 @@
 import type { Row } from "./ratios.ts";
 
-const HEAD = ["figure", "ours", "floor", "ratio [p10–p90]", "goal", "met?"];
+const HEAD = ["figure", "over", "ours", "against", "its", "ratio [p10–p90]", "goal", "met?"];
+/** Columns of numbers, which are flush right. */
+const NUMBERS: ReadonlySet<number> = new Set([2, 4, 5]);
 
 /**
  * The rows as a table in Markdown, which reads well in a terminal, too. What
@@ -20,14 +22,17 @@ export function formatTable(rows: readonly Row[]): string {
 
   function pad(cell: string, column: number): string {
     const width = widths[column] ?? 0;
-    return column >= 1 && column <= 3 ? cell.padStart(width) : cell.padEnd(width);
+    return NUMBERS.has(column) ? cell.padStart(width) : cell.padEnd(width);
   }
 }
 
-function formatRow({ name, unit, ours, floor, ratio, goal, isMet }: Row): string[] {
+function formatRow(row: Row): string[] {
+  const { name, unit, over, against, ours, floor, ratio, goal, isMet } = row;
   return [
     name,
+    over,
     formatValue(ours, unit),
+    against,
     floor === undefined ? "" : formatValue(floor, unit),
     ratio === undefined
       ? ""
@@ -38,5 +43,12 @@ function formatRow({ name, unit, ours, floor, ratio, goal, isMet }: Row): string
 }
 
 function formatValue(value: number, unit: Row["unit"]): string {
-  return unit === "ms" ? `${value.toFixed(3)} ms` : `${Math.round(value).toLocaleString("en")} /s`;
+  switch (unit) {
+    case "ms":
+      return `${value.toFixed(3)} ms`;
+    case "B":
+      return `${value.toFixed(1)} B`;
+    case "/s":
+      return `${Math.round(value).toLocaleString("en")} /s`;
+  }
 }

@@ -23,6 +23,8 @@ function figure(blocks: string[], goals: Figure["goals"] = []): Figure {
   return {
     name: "figure",
     unit: "ms",
+    over: "bowline.v1",
+    against: "bare socket",
     goals,
     pairs: 3,
     warmUps: 2,
@@ -46,6 +48,8 @@ Deno.test("compare() gives medians, ratios and whether the goals are met", async
   assertEquals(row, {
     name: "figure",
     unit: "ms",
+    over: "bowline.v1",
+    against: "bare socket",
     ours: 3,
     floor: 2,
     ratio: { median: 1.5, p10: 1.5, p90: 1.5 },
@@ -56,8 +60,7 @@ Deno.test("compare() gives medians, ratios and whether the goals are met", async
 });
 
 Deno.test("judge() wants every goal met, and gives the reason if one is not", () => {
-  const { name, unit, note, goals } = figure([], [below(3), belowFloorPlus(1)]);
-  const told = { name, unit, note };
+  const { goals, ...told } = figure([], [below(3), belowFloorPlus(1)]);
   const ratio = { median: 1.5, p10: 1, p90: 2 };
   const measured = { ours: 2.5, floor: 2, ratio };
   assertEquals(judge({ ...told, goals }, measured).isMet, true);
@@ -72,6 +75,8 @@ Deno.test("formatTable() lines up, and says what is missed and why", () => {
   const row: Row = {
     name: "round trip",
     unit: "ms",
+    over: "mcp",
+    against: "bare socket",
     ours: 44.2,
     floor: 44,
     ratio: { median: 1.004, p10: 1, p90: 1.01 },
@@ -80,10 +85,13 @@ Deno.test("formatTable() lines up, and says what is missed and why", () => {
     note: "it stalls",
   };
   const rate: Row = { ...row, unit: "/s", ours: 12_345, ratio: undefined, isMet: true };
-  const lines = formatTable([row, { ...rate, note: undefined }]).split("\n");
-  assertMatch(lines[2] ?? "", /44\.200 ms .* 1\.00 \[1\.00–1\.01\] .* NO/);
+  const size: Row = { ...rate, unit: "B", over: "bowline.v1", ours: 106.25 };
+  const rows = [row, { ...rate, note: undefined }, { ...size, note: undefined }];
+  const lines = formatTable(rows).split("\n");
+  assertMatch(lines[2] ?? "", /mcp .* 44\.200 ms \| bare socket .* 1\.00 \[1\.00–1\.01\] .* NO/);
   assertMatch(lines[3] ?? "", /12,345 \/s .* yes/);
-  assertEquals(new Set(lines.slice(0, 4).map(({ length }) => length)).size, 1);
+  assertMatch(lines[4] ?? "", /bowline\.v1 \| +106\.3 B .* yes/);
+  assertEquals(new Set(lines.slice(0, 5).map(({ length }) => length)).size, 1);
   assertEquals(lines.at(-1), "round trip: it stalls.");
 });
 
