@@ -16,7 +16,7 @@ import type {
   ResultOf,
 } from "../protocol/methods.ts";
 import { JsonRpcPeer } from "../protocol/peer.ts";
-import type { RequestOptions } from "../protocol/peer_options.ts";
+import type { NotifyOptions, RequestOptions } from "../protocol/peer_options.ts";
 import type { MessageExtra, SendOptions } from "../protocol/transport.ts";
 import type {
   ClientEvents,
@@ -100,6 +100,9 @@ export class MCPWebSocketClient<
     this.#forward("statechange");
     this.#forward("lost");
     this.#forward("recovered");
+    this.#forward("resumed");
+    this.#forward("sessionlost");
+    this.#forward("moved");
     this.#forward("heartbeat");
     this.#forward("error");
   }
@@ -228,18 +231,28 @@ export class MCPWebSocketClient<
    *
    * @param method The method.
    * @param params Its parameters.
-   * @returns Resolves when the socket has taken it.
+   * @param options A signal that stops waiting, and whether to wait until the
+   * server's application has it, for how long.
+   * @returns Resolves when the socket has taken it, or with `delivered` when the
+   * server's application has it.
+   * @throws {MCPError} With `kind: "session"` if the server speaks plain `mcp`,
+   * which cannot confirm; nothing was sent.
+   * @throws {MCPConnectionError} If there is no connection and none is coming,
+   * or the session was lost before the server has confirmed.
+   * @throws {MCPTimeoutError} If delivery is not confirmed in time.
    */
-  async notify(method: string, params?: JsonRpcParams): Promise<void> {
-    await this.#peer.notify(method, params);
+  async notify(method: string, params?: JsonRpcParams, options?: NotifyOptions): Promise<void> {
+    await this.#peer.notify(method, params, options);
   }
 
   /**
    * Sends a message as it is.
    *
    * @param message The message.
-   * @param options Whether it may be sent again, and a signal that stops waiting.
-   * @returns Resolves when the socket has taken it.
+   * @param options Whether it may be sent again, whether to wait until the server
+   * has it, and a signal that stops waiting.
+   * @returns Resolves when the socket has taken it, or with `delivered` when the
+   * server's application has it.
    */
   async send(message: JsonRpcMessage, options?: SendOptions): Promise<void> {
     await this.transport.send(message, options);

@@ -9,12 +9,12 @@ import {
   type Welcome,
 } from "../protocol/session/control.ts";
 import type { FrameSizes } from "../protocol/session/frames.ts";
-import type { SessionLimits } from "../protocol/session/limits.ts";
+import { FIRST_LIMITS, type SessionLimits } from "../protocol/session/limits.ts";
 import type { Outgoing } from "../protocol/session/outgoing.ts";
 import { SessionEnd, type SteeringFrame } from "../protocol/session/session_end.ts";
 import type { Wire } from "../protocol/session/wire.ts";
 
-/** What happens on the present connection of a session; after one of the last five, nothing more. */
+/** What happens on the present connection of a session; after one of the last six, nothing more. */
 export interface ClientWireEvents {
   /** A message for the application came in, valid or not. */
   message(text: string): void;
@@ -24,6 +24,8 @@ export interface ClientWireEvents {
   pong(mark: unknown): void;
   /** The server asks to move. */
   goaway(goaway: Goaway): void;
+  /** The session goes on over another connection: this one is nobody's any more. */
+  left(): void;
   /** The server does not know the session any more. */
   unknown(reason: string): void;
   /** The server does not speak this protocol after all. */
@@ -50,14 +52,8 @@ export interface ClientSessionOptions {
   readonly clock: Clock;
 }
 
-/** What may ride behind the first hello, in UTF-16 units. */
-const MAX_RIDING_UNITS = 64 * 1024;
-/** What a server takes before it has said so. */
-const FIRST_LIMITS: SessionLimits = {
-  messageBytes: MAX_RIDING_UNITS,
-  bufferBytes: MAX_RIDING_UNITS,
-  bufferMessages: 64,
-};
+/** What may ride behind the first hello, in UTF-16 units of up to three bytes. */
+const MAX_RIDING_UNITS = FIRST_LIMITS.bufferBytes / 3;
 
 /**
  * The dialling end of a session, without any I/O: it says hello on every new
@@ -76,6 +72,8 @@ export class ClientSession {
   #welcome: Welcome | undefined;
   /** Whether the present connection was welcomed. */
   #isOpen = false;
+  /** Whether goodbye was said. */
+  #isLeaving = false;
 
   /** @param options Bounds, and who listens. */
   constructor(options: ClientSessionOptions) {
@@ -148,7 +146,9 @@ export class ClientSession {
    * @param events Who listens to it.
    */
   open(wire: Wire, events: ClientWireEvents): void {
+    const before = this.#events;
     this.leave();
+    before?.left();
     this.#wire = wire;
     this.#events = events;
     this.#attempt++;
@@ -173,8 +173,9 @@ export class ClientSession {
   /** Takes a frame; what an older connection still says is ignored. */
   receive(wire: Wire, frame: string): void {
     if (wire !== this.#wire) return;
-    if (this.#isOpen) this.#end.receive(frame);
-    else this.#greeted(wire, frame);
+    if (!this.#isOpen) return this.#greeted(wire, frame);
+    // Who has said goodbye hears no more messages, and counts none.
+    if (!this.#isLeaving || frame.startsWith("[")) this.#end.receive(frame);
   }
 
   /**
@@ -185,7 +186,7 @@ export class ClientSession {
    */
   mayRide(units: number): boolean {
     return this.#attempt === 1 && this.#wire !== undefined && !this.#isOpen &&
-      this.#ridden + units <= MAX_RIDING_UNITS / 3;
+      this.#ridden + units <= MAX_RIDING_UNITS;
   }
 
   /** Sends a message, now or as soon as it can go. */
@@ -202,8 +203,10 @@ export class ClientSession {
   /** Says goodbye: the session ends on purpose. Returns whether it could be said. */
   bye(): boolean {
     const isHeard = this.#wire !== undefined && (this.#isOpen || this.#attempt === 1);
-    if (isHeard) this.#end.bye(this.#end.sent);
-    return isHeard;
+    if (!isHeard || this.#isLeaving) return isHeard;
+    this.#isLeaving = true;
+    this.#end.bye(this.#end.sent);
+    return true;
   }
 
   /** Ends the session: what the server may not have is given up. */
@@ -232,14 +235,17 @@ export class ClientSession {
     const events = this.#events;
     if (frame?.type === "welcome") this.#welcomed(wire, frame.welcome);
     else if (frame?.type === "end") events?.ended(frame.end);
+    else if (frame?.type === "bye" && this.#isLeaving) events?.bye();
     else if (this.#welcome === undefined) events?.unspoken();
     else events?.violation("The first frame is no welcome");
   }
 
   #welcomed(wire: Wire, welcome: Welcome): void {
     const events = this.#events;
-    const { resumed, received, limits, reason = "no reason given" } = welcome;
-    if (!resumed && this.#welcome !== undefined) return events?.unknown(reason);
+    const { resumed, received, limits, reason } = welcome;
+    // A reason says that nothing was opened: a lost welcome may have told of a session that is gone.
+    const isGone = this.#welcome !== undefined || (this.#attempt > 1 && reason !== undefined);
+    if (!resumed && isGone) return events?.unknown(reason ?? "no reason given");
     switch (this.#end.judge(received)) {
       case "impossible":
         return events?.violation("The server has received more than was ever sent");
@@ -261,6 +267,8 @@ export class ClientSession {
       case "end":
         return this.#events?.ended(frame.end);
       case "bye":
+        // The answer tells what got through before the end.
+        if (this.#isLeaving) this.#end.acknowledge(frame.count);
         return this.#events?.bye();
       case "hello":
       case "welcome":

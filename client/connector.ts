@@ -1,11 +1,11 @@
-import { MCPConnectionError, MCPError } from "../protocol/errors.ts";
+import { MCPConnectionError } from "../protocol/errors.ts";
 import { Link } from "../protocol/link.ts";
 import { DENO_CLIENT_SIZES, OPEN_SIZES } from "../protocol/session/frames.ts";
 import type { Outgoing } from "../protocol/session/outgoing.ts";
 import { SESSION_SUBPROTOCOL } from "../protocol/subprotocol.ts";
 import { ClientSession } from "./client_session.ts";
 import { gatherCredentials } from "./credentials.ts";
-import { dial, prepare } from "./dial.ts";
+import { dial, NOBODY, prepare } from "./dial.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { ConnectionSink, LiveConnection } from "./live_connection.ts";
 import { PlainConnection } from "./plain_connection.ts";
@@ -22,6 +22,11 @@ export interface ConnectorOptions {
   readonly options: () => ResolvedOptions;
   /** Who listens to connections. */
   readonly sink: ConnectionSink;
+  /**
+   * Told of a connection that takes the place of any older one, before
+   * anything comes in on it.
+   */
+  readonly onTaken: (connection: LiveConnection) => void;
   /** Told that a session went on, and how many messages are sent again. */
   readonly onResumed: (replayed: number) => void;
   /**
@@ -48,6 +53,9 @@ export interface OpenedBeside {
   /** Keeps its session from now on. Returns what ends the one that was kept before. */
   readonly keep: () => (reason: Error) => void;
 }
+
+/** What remains to be done with a link that was taken over. */
+type Continue<T> = () => T | Promise<T>;
 
 /** Opens connections, and keeps the session that outlives them. */
 export class Connector {
@@ -85,16 +93,8 @@ export class Connector {
    * @throws {MCPError} If it cannot be opened.
    */
   async open(signal: AbortSignal, url?: string): Promise<Opened> {
-    const link = await this.#dial(signal, url);
-    const isFirst = !this.#wasOpen;
-    this.#wasOpen = true;
-    if (link.protocol === SESSION_SUBPROTOCOL) {
-      return await this.#openSession(link, signal, isFirst);
-    }
-    const { require } = this.#context.options();
-    if (require === undefined) return { connection: this.#openPlain(link), isFresh: true };
-    link.abandon();
-    throw downgradeError(require);
+    const proceed = await this.#dial(signal, url, (link) => this.#take(link, signal));
+    return await proceed();
   }
 
   /**
@@ -105,19 +105,12 @@ export class Connector {
    * @throws {MCPError} If it cannot be opened.
    */
   async openBeside(signal: AbortSignal, url?: string): Promise<OpenedBeside> {
-    const link = await this.#dial(signal, url);
-    if (link.protocol !== SESSION_SUBPROTOCOL) {
-      link.abandon();
-      throw downgradeError(SESSION_SUBPROTOCOL);
-    }
     const session = this.#createSession();
-    const connection = this.#greet(link, session);
-    try {
-      await accept(connection, signal);
-    } catch (error) {
-      connection.drop();
-      throw error;
-    }
+    const connection = await this.#dial(signal, url, (link) => {
+      if (this.#speaksSessions(link)) return this.#greet(link, session);
+      throw downgradeError(link, SESSION_SUBPROTOCOL);
+    });
+    await accept(connection, signal);
     const keep = () => {
       const before = this.#session;
       this.#session = session;
@@ -151,17 +144,25 @@ export class Connector {
   release(): ClientSession | undefined {
     const session = this.#session;
     this.#session = undefined;
-    this.#isPlainOnly = false;
-    this.#wasOpen = false;
     return session;
   }
 
-  async #dial(signal: AbortSignal, elsewhere?: string): Promise<Link> {
+  /** Forgets everything; whoever takes the session ends it. */
+  reset(): ClientSession | undefined {
+    this.#isPlainOnly = false;
+    this.#wasOpen = false;
+    return this.release();
+  }
+
+  async #dial<T>(
+    signal: AbortSignal,
+    elsewhere: string | undefined,
+    take: (link: Link) => T,
+  ): Promise<T> {
     const { endpoint } = this.#context;
     const options = this.#context.options();
     const { clock, connectTimeout: timeout, httpClient } = options;
-    const events = { frame: () => {}, closed: () => {} };
-    if (endpoint.socket !== undefined) return Link.adopt(endpoint.socket, events, clock);
+    if (endpoint.socket !== undefined) return take(Link.adopt(endpoint.socket, NOBODY, clock));
     const { name } = endpoint;
     const url = elsewhere ?? endpoint.url;
     const bounds = { name, timeout, signal, clock };
@@ -169,47 +170,60 @@ export class Connector {
     const offered = this.#isPlainOnly
       ? protocols.filter((entry) => entry !== SESSION_SUBPROTOCOL)
       : protocols;
-    return await dial({ ...bounds, headers, protocols: offered, url, httpClient, events });
+    return await dial({ ...bounds, headers, protocols: offered, url, httpClient, take });
   }
 
-  #openPlain(link: Link): LiveConnection {
-    this.giveUp("The server speaks plain MCP");
-    const { endpoint, sink } = this.#context;
+  /** Whoever adopts a socket did not dial it: hello is the other side's to say. */
+  #speaksSessions(link: Link): boolean {
+    return link.protocol === SESSION_SUBPROTOCOL && this.#context.endpoint.socket === undefined;
+  }
+
+  /** Brings a link that has just opened to the session, if there can be one. */
+  #take(link: Link, signal: AbortSignal): Continue<Opened> {
+    const isFirst = !this.#wasOpen;
+    const { require } = this.#context.options();
+    const speaksSessions = this.#speaksSessions(link);
+    if (!speaksSessions && require !== undefined) throw downgradeError(link, require);
+    this.#wasOpen = true;
+    return speaksSessions ? this.#openSession(link, signal, isFirst) : this.#openPlain(link);
+  }
+
+  #openPlain(link: Link): Continue<Opened> {
+    const { endpoint, sink, onTaken } = this.#context;
     const connection = new PlainConnection(link, this.#context.options(), sink);
+    onTaken(connection);
+    this.giveUp("The server speaks plain MCP");
     for (const data of endpoint.held?.release() ?? []) connection.frame(data);
-    return connection;
+    return () => ({ connection, isFresh: true });
   }
 
-  async #openSession(link: Link, signal: AbortSignal, isFirst: boolean): Promise<Opened> {
+  #openSession(link: Link, signal: AbortSignal, isFirst: boolean): Continue<Opened> {
     const session = this.#session ??= this.#createSession();
     const isFresh = session.attempt === 0;
     const connection = this.#greet(link, session);
+    this.#context.onTaken(connection);
     // What is safe may go out at once: nothing waits for the first welcome but what is not.
-    if (isFirst) return { connection, isFresh };
-    try {
+    if (isFirst) return () => ({ connection, isFresh });
+    return async () => {
       const greeting = await awaitGreeting(connection, signal);
-      if (greeting.type === "open") {
-        if (greeting.welcome.resumed) this.#context.onResumed(greeting.replayed);
-        return { connection, isFresh };
+      if (greeting.type === "unknown") {
+        this.giveUp(greeting.reason);
+        return await this.#openAnother(link, signal);
       }
-      this.giveUp(greeting.reason);
-    } catch (error) {
-      connection.drop();
-      throw error;
-    }
-    return await this.#openAnother(link, signal);
+      if (greeting.welcome.resumed) this.#context.onResumed(greeting.replayed);
+      return { connection, isFresh };
+    };
   }
 
   /** Opens a new session on a connection whose old one the server does not know. */
   async #openAnother(link: Link, signal: AbortSignal): Promise<Opened> {
+    // Whoever was told of the loss may have given up.
+    if (signal.aborted) link.abandon();
+    signal.throwIfAborted();
     const connection = this.#greet(link, this.#session = this.#createSession());
-    try {
-      await accept(connection, signal);
-      return { connection, isFresh: true };
-    } catch (error) {
-      connection.drop();
-      throw error;
-    }
+    this.#context.onTaken(connection);
+    await accept(connection, signal);
+    return { connection, isFresh: true };
   }
 
   #greet(link: Link, session: ClientSession): SessionConnection {
@@ -220,10 +234,10 @@ export class Connector {
   }
 
   /** A server that does not know the protocol, although it chose it, may know plain MCP. */
-  #considerPlain(loss: Loss, session: ClientSession): void {
-    const { require } = this.#context.options();
-    if (session.welcome !== undefined || loss.cause !== "protocol" || require !== undefined) return;
-    this.#isPlainOnly = true;
+  #considerPlain({ cause, pace }: Loss, session: ClientSession): void {
+    // A session that was let go says nothing about the next one.
+    if (session !== this.#session || session.welcome !== undefined) return;
+    if (cause === "protocol" && pace === "now") this.#isPlainOnly = true;
   }
 
   #createSession(): ClientSession {
@@ -239,7 +253,7 @@ export class Connector {
   }
 }
 
-/** Waits for what becomes of the hello. */
+/** Waits for what becomes of the hello. What is given up is dropped. */
 async function awaitGreeting(
   connection: SessionConnection,
   signal: AbortSignal,
@@ -249,6 +263,8 @@ async function awaitGreeting(
   if (signal.aborted) drop();
   const greeting = await connection.greeting;
   signal.removeEventListener("abort", drop);
+  // It may have been given up after it was welcomed, but before that was heard here.
+  if (signal.aborted) drop();
   signal.throwIfAborted();
   if (greeting.type === "lost") throw lossError(greeting.loss);
   return greeting;
@@ -258,6 +274,7 @@ async function awaitGreeting(
 async function accept(connection: SessionConnection, signal: AbortSignal): Promise<void> {
   const greeting = await awaitGreeting(connection, signal);
   if (greeting.type === "open") return;
+  connection.drop();
   throw sessionError(greeting.reason);
 }
 
@@ -266,7 +283,9 @@ function sessionError(reason: string): MCPConnectionError {
   return new MCPConnectionError(text, { kind: "session", outcome: "unknown" });
 }
 
-function downgradeError(wanted: string): MCPError {
+/** The error of a link that was wanted for more than it can do; it is hung up. */
+function downgradeError(link: Link, wanted: string): MCPConnectionError {
+  link.abandon();
   const text = `Cannot connect: the server does not speak "${wanted}", which is required`;
   return new MCPConnectionError(text, {
     kind: "protocol",

@@ -80,6 +80,8 @@ const MAX_REMEMBERED = 10_000;
 export class Conversation {
   readonly #options: ConversationOptions;
   readonly #inFlight = new Map<RequestId, InFlight>();
+  /** How many of them are in flight on the connection that is being left. */
+  #leaving = 0;
   readonly #safeTools = new Set<string>();
   readonly #subscriptions = new Map<string, JsonRpcParams>();
   #level: JsonRpcParams | undefined;
@@ -118,6 +120,7 @@ export class Conversation {
       const startedAt = this.#start(message);
       const retry = options?.retry;
       const side = "present";
+      this.#remove(message.id);
       this.#inFlight.set(message.id, { request: message, retry, startedAt, losses: 0, side });
       if (message.method === INITIALIZE) this.#noteInitialize(message);
       else if (this.era === undefined) this.#noteEra(message);
@@ -129,17 +132,26 @@ export class Conversation {
 
   /** Forgets a request that nobody waits for any more. Returns whether it was in flight. */
   forget(id: unknown): boolean {
-    return this.#inFlight.delete(id as RequestId);
+    return this.#remove(id as RequestId) !== undefined;
   }
 
-  /** Notes an answer that came in. */
-  answered(response: JsonRpcResponse): void {
+  /**
+   * Notes an answer that came in.
+   *
+   * @param response The answer.
+   * @param side The connection it came in on.
+   * @returns Whether the application may see it; not if its request has moved to
+   * another connection meanwhile, and is answered there.
+   */
+  answered(response: JsonRpcResponse, side: Side = "present"): boolean {
     const { id } = response;
     const entry = id === undefined ? undefined : this.#inFlight.get(id);
-    if (entry === undefined) return;
-    this.#inFlight.delete(entry.request.id);
+    if (entry === undefined) return true;
+    if (entry.side !== side) return false;
+    this.#remove(entry.request.id);
     this.#options.meter?.answered(entry.startedAt, "error" in response);
     if ("result" in response) this.#learn(entry.request, response.result);
+    return true;
   }
 
   /**
@@ -154,7 +166,7 @@ export class Conversation {
     const lost: LostRequest[] = [];
     for (const [id, entry] of this.#inFlight) {
       if (entry.side !== side || (mayRepeat && this.#mayRepeat(entry))) continue;
-      this.#inFlight.delete(id);
+      this.#remove(id);
       this.#options.meter?.lost();
       lost.push(lostRequest(entry.request));
     }
@@ -198,7 +210,7 @@ export class Conversation {
   *repeated(side: Side = "present"): Generator<JsonRpcRequest> {
     for (const entry of this.#inFlight.values()) {
       if (entry.side !== side) continue;
-      entry.side = "present";
+      this.#move(entry, "present");
       yield entry.request;
     }
   }
@@ -210,9 +222,7 @@ export class Conversation {
 
   /** How many requests are in flight on the connection that is being left. */
   get leaving(): number {
-    let count = 0;
-    for (const { side } of this.#inFlight.values()) if (side === "leaving") count++;
-    return count;
+    return this.#leaving;
   }
 
   /**
@@ -224,7 +234,7 @@ export class Conversation {
     const subscriptions: JsonRpcRequest[] = [];
     for (const entry of this.#inFlight.values()) {
       if (entry.request.method === LISTEN) subscriptions.push(entry.request);
-      else entry.side = "leaving";
+      else this.#move(entry, "leaving");
     }
     return subscriptions;
   }
@@ -235,11 +245,24 @@ export class Conversation {
    * @returns The request, settled; `undefined` if it is not in flight.
    */
   fail(id: RequestId): LostRequest | undefined {
+    const entry = this.#remove(id);
+    if (entry === undefined) return undefined;
+    this.#options.meter?.lost();
+    return lostRequest(entry.request);
+  }
+
+  #remove(id: RequestId): InFlight | undefined {
     const entry = this.#inFlight.get(id);
     if (entry === undefined) return undefined;
     this.#inFlight.delete(id);
-    this.#options.meter?.lost();
-    return lostRequest(entry.request);
+    if (entry.side === "leaving") this.#leaving--;
+    return entry;
+  }
+
+  #move(entry: InFlight, side: Side): void {
+    if (entry.side === side) return;
+    entry.side = side;
+    this.#leaving += side === "leaving" ? 1 : -1;
   }
 
   #mayRepeat(entry: InFlight): boolean {
@@ -255,7 +278,7 @@ export class Conversation {
   #noteInitialize(initialize: JsonRpcRequest): void {
     this.#initialize = initialize;
     for (const [id, { request }] of this.#inFlight) {
-      if (request.method === DISCOVER) this.#inFlight.delete(id);
+      if (request.method === DISCOVER) this.#remove(id);
     }
   }
 

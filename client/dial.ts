@@ -6,19 +6,29 @@ import { findSubprotocolFault } from "../protocol/subprotocol.ts";
 import { kindOf } from "./recovery.ts";
 import { openSocket, type SocketRequest } from "./runtime.ts";
 
-/** What a dial needs. */
-export interface DialRequest extends SocketRequest {
+/** How long a dial may take. */
+export interface DialBounds {
   /** What the endpoint is called in errors. */
   readonly name: string;
   /** Time to open, in milliseconds. */
   readonly timeout: number;
   /** Gives up. */
   readonly signal: AbortSignal;
-  /** Who listens to the link. */
-  readonly events: LinkEvents;
   /** Where time comes from. */
   readonly clock: Clock;
 }
+
+/** What a dial needs. */
+export interface DialRequest<T> extends SocketRequest, DialBounds {
+  /**
+   * Takes over the link as soon as it is open, before anything can come in on
+   * it; what it throws is what the dial fails with.
+   */
+  readonly take: (link: Link) => T;
+}
+
+/** A link tells nobody anything until it is taken over, in the turn in which it opens. */
+export const NOBODY: LinkEvents = { frame() {}, closed() {} };
 
 /**
  * Waits for what a dial needs, as long as the dial itself may take.
@@ -29,7 +39,7 @@ export interface DialRequest extends SocketRequest {
  */
 export async function prepare<T>(
   needed: Promise<T>,
-  request: Pick<DialRequest, "name" | "timeout" | "signal" | "clock">,
+  request: DialBounds,
 ): Promise<T> {
   const { signal, timeout, clock } = request;
   const { promise: givenUp, reject } = Promise.withResolvers<never>();
@@ -48,13 +58,14 @@ export async function prepare<T>(
 /**
  * Opens one WebSocket.
  *
+ * @typeParam T What the open link becomes.
  * @param request Where to, and what with.
- * @returns The open link.
+ * @returns What has taken over the open link.
  * @throws {MCPConnectionError} If it cannot be opened; `verdict` says what that means.
  * @throws {MCPTimeoutError} If it is not open in time.
  */
-export function dial(request: DialRequest): Promise<Link> {
-  const { signal, timeout, clock, events } = request;
+export function dial<T>(request: DialRequest<T>): Promise<T> {
+  const { signal, timeout, clock, take } = request;
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
     let socket: WebSocket;
@@ -79,7 +90,11 @@ export function dial(request: DialRequest): Promise<Link> {
       const fault = findSubprotocolFault(socket.protocol, request.protocols);
       if (fault !== undefined) return fail(protocolError(request, fault));
       settle();
-      resolve(new Link(socket, events, clock));
+      try {
+        resolve(take(new Link(socket, NOBODY, clock)));
+      } catch (error) {
+        reject(error);
+      }
     };
     // Node 22 tells of a failed upgrade with `error` alone, browsers say more with `close`.
     socket.onerror = (event) => fail(failure(request, errorText(event)));
@@ -96,14 +111,14 @@ function hangUp(socket: WebSocket): void {
   if (socket.readyState <= WebSocket.OPEN) socket.close();
 }
 
-function timeoutError(request: Pick<DialRequest, "name" | "timeout">): MCPTimeoutError {
+function timeoutError(request: DialBounds): MCPTimeoutError {
   const text = `Cannot connect to "${request.name}": not open within ` +
     `${request.timeout} ms`;
   return new MCPTimeoutError(text, request.timeout, { retryable: true });
 }
 
 function protocolError(
-  request: DialRequest,
+  request: DialBounds,
   fault: string,
 ): MCPConnectionError {
   return new MCPConnectionError(
@@ -117,7 +132,7 @@ function protocolError(
 }
 
 function failure(
-  request: DialRequest,
+  request: DialBounds,
   text: string,
   cause?: unknown,
 ): MCPConnectionError {

@@ -54,11 +54,16 @@ export class Exchange {
     return message;
   }
 
-  /** Notes a message that came in. Returns it as the application may see it. */
-  incoming(message: JsonRpcMessage, side: Side = "present"): JsonRpcMessage {
+  /**
+   * Notes a message that came in.
+   *
+   * @param message The message.
+   * @param side The connection it came in on.
+   * @returns The message as the application may see it; `undefined` if it is none of its business.
+   */
+  incoming(message: JsonRpcMessage, side: Side = "present"): JsonRpcMessage | undefined {
     if (!("method" in message)) {
-      this.conversation.answered(message);
-      return message;
+      return this.conversation.answered(message, side) ? message : undefined;
     }
     if ("id" in message && message.id !== undefined) return this.#inboundIds.accept(message, side);
     return this.#inboundIds.translate(message, side);

@@ -7,7 +7,7 @@ import type { PingSink } from "../protocol/liveness.ts";
 
 /** Who listens to a {@linkcode LiveConnection}. */
 export interface ConnectionSink {
-  /** A frame came in, of so many UTF-16 units. */
+  /** A message came in, valid or not, of so many UTF-16 units. */
   frame(length: number): void;
   /** A message for the application came in. */
   message(message: JsonRpcMessage, from: LiveConnection): void;

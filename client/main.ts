@@ -18,6 +18,8 @@ import { MCPConnectionError, toError } from "../protocol/errors.ts";
 import type { Logger } from "../protocol/transport.ts";
 import { bridge, BRIDGE_RECONNECT } from "./bridge.ts";
 import { BRIDGE_HELP, parseBridgeArgs } from "./bridge_options.ts";
+import { examineAndReport } from "./doctor.ts";
+import { DOCTOR_HELP, type DoctorCommand, parseDoctorArgs } from "./doctor_options.ts";
 import { WebSocketClientTransport } from "./transport.ts";
 
 /** One command. */
@@ -33,6 +35,7 @@ const TOKEN_VARIABLE = "MCP_API_KEY";
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ["bridge", { summary: "Lets a host that speaks stdio use a WebSocket server", run: runBridge }],
+  ["doctor", { summary: "Finds out why a server cannot be reached", run: runDoctor }],
 ]);
 
 /** Writes the log to the standard error: the standard output belongs to the host. */
@@ -117,10 +120,35 @@ async function carry(
   }
 }
 
-/** Nobody is asked for the permission: the terminal, if there is one, is the host's. */
-function readToken(): string | undefined {
-  const { state } = Deno.permissions.querySync({ name: "env", variable: TOKEN_VARIABLE });
-  const token = state === "granted" ? Deno.env.get(TOKEN_VARIABLE)?.trim() : undefined;
+async function runDoctor(args: readonly string[]): Promise<number> {
+  const command = parseDoctorArgs(args);
+  switch (command.type) {
+    case "help":
+      console.log(DOCTOR_HELP);
+      return 0;
+    case "invalid":
+      return refuse("doctor", command.reason);
+    case "doctor":
+      return await examine(command);
+  }
+}
+
+async function examine(command: Extract<DoctorCommand, { type: "doctor" }>): Promise<number> {
+  const { url, tokenVariable, json, timeout } = command;
+  const token = readToken(tokenVariable);
+  if (token === undefined && tokenVariable !== undefined) {
+    const hint = `set it, and run with --allow-env=${tokenVariable}`;
+    return refuse("doctor", `Variable "${tokenVariable}" is empty or may not be read: ${hint}`);
+  }
+  const colors = !Deno.noColor && Deno.stdout.isTerminal();
+  const write = (text: string) => console.log(text);
+  return await examineAndReport(url, { token, timeout }, { json, colors }, write);
+}
+
+/** Nobody is asked for the permission: the terminal, if there is one, may be a host's. */
+function readToken(variable = TOKEN_VARIABLE): string | undefined {
+  const { state } = Deno.permissions.querySync({ name: "env", variable });
+  const token = state === "granted" ? Deno.env.get(variable)?.trim() : undefined;
   return token === "" ? undefined : token;
 }
 

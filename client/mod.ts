@@ -28,6 +28,13 @@ export type {
 } from "./client_options.ts";
 export { MCPWebSocketClient } from "./client.ts";
 export type { ConnectionState, ConnectionStateBase, ConnectionStatus } from "./connection.ts";
+export type {
+  DiagnoseOptions,
+  DiagnosticName,
+  DiagnosticStatus,
+  DiagnosticStep,
+} from "./diagnostics.ts";
+export { diagnose } from "./diagnostics.ts";
 export type { ClientEnvironment } from "./env.ts";
 export { readEnvironment } from "./env.ts";
 export type {
@@ -53,6 +60,7 @@ export type {
   PerformanceHooks,
   Provided,
   ReconnectOptions,
+  SessionBufferOptions,
   WebSocketClientOptions,
 } from "./options.ts";
 export type { Loss } from "./recovery.ts";

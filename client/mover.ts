@@ -6,7 +6,7 @@ import type { Goaway } from "../protocol/session/control.ts";
 export interface MoverOptions {
   /** Opens a new connection while the present one still serves, and moves to it. */
   readonly move: (goaway: Goaway, signal: AbortSignal) => Promise<void>;
-  /** Told why a try has failed. */
+  /** Told why the last try has failed, when there is no time for another. */
   readonly onFailure: (error: unknown) => void;
   /** Where time comes from. */
   readonly clock: Clock;
@@ -46,15 +46,15 @@ export class Mover {
     const { move, onFailure, clock } = this.#options;
     const spread = goaway.afterMs * SPREAD_SHARE;
     const deadline = clock.now() + goaway.afterMs;
-    await delay(Math.random() * spread, { signal });
-    while (clock.now() < deadline) {
+    for (let pause = 0;; pause = MIN_PAUSE) {
+      await delay(pause + Math.random() * spread, { signal });
       try {
         return await move(goaway, signal);
       } catch (error) {
         signal.throwIfAborted();
-        onFailure(error);
+        // Servers that restart one after the other may let nobody in for a while.
+        if (clock.now() >= deadline) return onFailure(error);
       }
-      await delay(MIN_PAUSE + Math.random() * spread, { signal });
     }
   }
 }

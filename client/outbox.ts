@@ -5,6 +5,12 @@ import type { SendOptions } from "../protocol/transport.ts";
 import type { OutboxOptions } from "./options.ts";
 import type { ConnectionStats } from "./stats.ts";
 
+/** How one message is sent. */
+export interface WriteOptions extends SendOptions {
+  /** Told once when the other application has the message, or why it never will. */
+  readonly settled?: ((error?: Error) => void) | undefined;
+}
+
 /** A message that waits for a connection. */
 export interface Waiting {
   /** The message. */
@@ -12,7 +18,7 @@ export interface Waiting {
   /** Its text. */
   readonly text: string;
   /** How to send it. */
-  readonly options: SendOptions | undefined;
+  readonly options: WriteOptions | undefined;
   /** Since when it waits, in milliseconds since 1970. */
   readonly queuedAt: number;
 }
@@ -93,7 +99,7 @@ export class Outbox {
   add(
     message: JsonRpcMessage,
     text: string,
-    options?: SendOptions,
+    options?: WriteOptions,
     bounds: OutboxBounds = this.#options,
   ): Promise<void> {
     const signal = options?.signal;
@@ -132,6 +138,7 @@ export class Outbox {
         entry.message.id === id
       ) {
         this.#remove(entry);
+        entry.options?.settled?.(withdrawnError());
         entry.resolve();
         return true;
       }
@@ -288,4 +295,12 @@ export class Outbox {
       entry.reject(new MCPTimeoutError(text, maxAge, { retryable: true }));
     }
   }
+}
+
+/** The error of who waits until the server has a request that was cancelled before it left. */
+function withdrawnError(): MCPConnectionError {
+  return new MCPConnectionError("Message was not sent: the request was cancelled", {
+    outcome: "not-sent",
+    retryable: false,
+  });
 }

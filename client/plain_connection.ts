@@ -26,6 +26,7 @@ export class PlainConnection implements LiveConnection {
   #liveness: Liveness | undefined;
   /** Set when this end has closed: what still comes in is nobody's any more. */
   #isClosing = false;
+  #isLost = false;
 
   /**
    * @param link An open connection; it is listened to from now on.
@@ -98,6 +99,7 @@ export class PlainConnection implements LiveConnection {
 
   /** See {@linkcode LiveConnection}. */
   watch({ heartbeat, question, pings }: Watch): void {
+    if (this.#isLost) return;
     let asked = 0;
     // Any frame is life: what the answer says does not matter, only how long it took.
     const answered = () => this.#liveness?.answered();
@@ -156,6 +158,7 @@ export class PlainConnection implements LiveConnection {
   }
 
   #closed(info: CloseInfo): void {
+    this.#isLost = true;
     this.#liveness?.stop();
     this.#lost.resolve(lossOf(info));
   }

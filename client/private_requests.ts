@@ -39,18 +39,28 @@ export interface PrivateRequestsOptions {
 /** Hears an answer, whatever it says. */
 type Listener = (response: JsonRpcResponse) => void;
 
+/** What is waited for. */
+interface Asked {
+  readonly answered: Listener;
+  /** Told instead that the connection is lost. */
+  readonly lost?: (loss: Loss) => void;
+}
+
 /**
  * Requests of the transport's own on one connection, under negative ids: their
  * answers stay here.
  */
 export class PrivateRequests {
   readonly #options: PrivateRequestsOptions;
-  readonly #listeners = new Map<number, Listener>();
+  readonly #asked = new Map<number, Asked>();
+  #loss: Loss | undefined;
   #nextId = -1;
 
   /** @param options How to send. */
   constructor(options: PrivateRequestsOptions) {
     this.#options = options;
+    // Once: who asks often would pile up reactions as long as the connection lasts.
+    options.lost.then((loss) => this.#lose(loss));
   }
 
   /**
@@ -64,10 +74,15 @@ export class PrivateRequests {
    * @throws {MCPConnectionError} If the connection is lost before.
    */
   async ask(question: Question, limits: AskLimits = {}): Promise<JsonRpcResponse> {
-    const { clock, lost } = this.#options;
+    const { clock } = this.#options;
     const { timeout = this.#options.timeout, signal } = limits;
+    signal?.throwIfAborted();
+    if (this.#loss !== undefined) throw lossError(this.#loss);
     const { promise, resolve, reject } = Promise.withResolvers<JsonRpcResponse>();
-    const id = this.send(question, resolve);
+    const id = this.#send(question, {
+      answered: resolve,
+      lost: (loss) => reject(lossError(loss)),
+    });
     const timer = clock.after(timeout, () => {
       const text = `Peer did not answer "${question.method}" within ${timeout} ms`;
       reject(new MCPTimeoutError(text, timeout, { retryable: true }));
@@ -75,8 +90,7 @@ export class PrivateRequests {
     const abort = () => reject(signal?.reason);
     signal?.addEventListener("abort", abort, { once: true });
     try {
-      const failed = lost.then((loss) => Promise.reject(lossError(loss)));
-      return await Promise.race([promise, failed]);
+      return await promise;
     } finally {
       timer.clear();
       signal?.removeEventListener("abort", abort);
@@ -91,27 +105,38 @@ export class PrivateRequests {
    * @param listener Hears the answer; without one it does not matter.
    * @returns Its id.
    */
-  send({ method, params }: Question, listener?: Listener): number {
+  send(question: Question, listener?: Listener): number {
+    return this.#send(question, listener && { answered: listener });
+  }
+
+  /** Does not wait for an answer any more. */
+  forget(id: number): void {
+    this.#asked.delete(id);
+  }
+
+  /** Takes a message that came in. Returns whether it was an answer to one of these. */
+  settle(message: JsonRpcMessage): boolean {
+    if ("method" in message || typeof message.id !== "number" || message.id >= 0) return false;
+    const asked = this.#asked.get(message.id);
+    this.#asked.delete(message.id);
+    asked?.answered(message);
+    return true;
+  }
+
+  #send({ method, params }: Question, asked: Asked | undefined): number {
     const id = this.#nextId--;
-    if (listener !== undefined) this.#listeners.set(id, listener);
+    if (asked !== undefined) this.#asked.set(id, asked);
     const request: JsonRpcRequest = { jsonrpc: "2.0", id, method };
     if (params !== undefined) request.params = params;
     this.#options.send(JSON.stringify(request), request);
     return id;
   }
 
-  /** Does not wait for an answer any more. */
-  forget(id: number): void {
-    this.#listeners.delete(id);
-  }
-
-  /** Takes a message that came in. Returns whether it was an answer to one of these. */
-  settle(message: JsonRpcMessage): boolean {
-    if ("method" in message || typeof message.id !== "number" || message.id >= 0) return false;
-    const listener = this.#listeners.get(message.id);
-    this.#listeners.delete(message.id);
-    listener?.(message);
-    return true;
+  #lose(loss: Loss): void {
+    this.#loss = loss;
+    const asked = [...this.#asked.values()];
+    this.#asked.clear();
+    for (const { lost } of asked) lost?.(loss);
   }
 }
 

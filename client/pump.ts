@@ -15,7 +15,8 @@ export class Pump {
   readonly #outbox: Outbox;
   readonly #outlet: () => Outlet | undefined;
   readonly #write: (waiting: Waiting) => void;
-  #isWaiting = false;
+  /** What there is to have room again before anything more can leave. */
+  #awaited: Outlet | undefined;
 
   /**
    * @param outbox What waits.
@@ -35,12 +36,14 @@ export class Pump {
   /** Sends what waits, as far as there is room; the rest follows when there is. */
   run(): void {
     const outlet = this.#outlet();
-    if (outlet === undefined || this.#isWaiting) return;
+    // Another one need not wait for the room of the last.
+    if (outlet === undefined || this.#awaited === outlet) return;
     this.#outbox.flush(this.#write, () => outlet.isOpen && !outlet.isCongested);
     if (this.#outbox.size === 0 || !outlet.isOpen) return;
-    this.#isWaiting = true;
+    this.#awaited = outlet;
     outlet.drained().then(() => {
-      this.#isWaiting = false;
+      if (this.#awaited !== outlet) return;
+      this.#awaited = undefined;
       this.run();
     });
   }

@@ -40,28 +40,36 @@ export function lossOf(info: CloseInfo): Loss {
   return { ...info, ...closeVerdict(info.code), retryAfter };
 }
 
+/** What is known when a session's connection has ended. */
+export interface SessionLossContext {
+  /** Whether the server has ever said welcome. */
+  readonly wasWelcomed: boolean;
+  /** Whether a server that does not know the protocol may be spoken to in plain `mcp`. */
+  readonly mayBePlain: boolean;
+  /**
+   * The shortest pause that the server's last word asks for, in milliseconds;
+   * `undefined` if there was none.
+   */
+  readonly retryAfter?: number | undefined;
+}
+
 /**
  * What the end of a session's connection means.
  *
  * @param info How it ended.
- * @param wasWelcomed Whether the server has ever said welcome.
- * @param retryAfter The shortest pause that the server's last word asks for, in
- * milliseconds; `undefined` if there was none.
+ * @param context What is known besides.
  */
-export function sessionLossOf(info: CloseInfo, wasWelcomed: boolean, retryAfter?: number): Loss {
-  if (retryAfter !== undefined) return { ...info, ...closeVerdict(info.code), retryAfter };
-  if (!wasWelcomed) {
-    const loss = lossOf(info);
-    // It does not know the protocol, and may know plain MCP.
-    return info.code === CLOSE_CODES.BAD_CONTROL ? { ...loss, pace: "now" } : loss;
-  }
+export function sessionLossOf(info: CloseInfo, context: SessionLossContext): Loss {
+  const { wasWelcomed, mayBePlain, retryAfter } = context;
+  const loss = lossOf(info);
+  // Who does not know the protocol may know plain MCP.
+  const isUnspoken = !wasWelcomed && mayBePlain && info.code === CLOSE_CODES.BAD_CONTROL;
+  if (isUnspoken) return { ...loss, pace: "now" };
+  if (retryAfter !== undefined) return { ...loss, retryAfter };
+  if (!wasWelcomed || info.code >= 4_000) return loss;
   // Whatever a proxy closes with, the session is still there.
-  const isOwn = info.code >= 4_000;
   const isReset = info.code === 0 || info.code === 1_006;
-  const verdict: Verdict = isOwn
-    ? closeVerdict(info.code)
-    : { cause: isReset ? "reset" : "gone", pace: "backoff" };
-  return { ...info, ...verdict, retryAfter: 0 };
+  return { ...info, cause: isReset ? "reset" : "gone", pace: "backoff", retryAfter: 0 };
 }
 
 /**

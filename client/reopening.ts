@@ -9,7 +9,7 @@ import { lossError } from "./recovery.ts";
 /**
  * Tells a new connection what the lost one was told, so that the application
  * need not notice. In the modern era there is nothing to tell. A connection on
- * which that fails is dropped.
+ * which that fails is closed.
  *
  * @param connection The new connection.
  * @param conversation What was said.
@@ -27,9 +27,12 @@ export async function reopen(
   const drop = () => connection.drop();
   signal.addEventListener("abort", drop, { once: true });
   try {
+    signal.throwIfAborted();
     await restore(connection, conversation, report);
     signal.throwIfAborted();
   } catch (error) {
+    // In good order, if there is time: a server would wait for the session to go on.
+    if (!signal.aborted) await connection.close();
     connection.drop();
     throw error;
   } finally {

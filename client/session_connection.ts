@@ -37,6 +37,12 @@ export type Greeting =
     readonly loss: Loss;
   };
 
+/** A ping that somebody waits for. */
+interface Probe {
+  readonly answered: () => void;
+  readonly lost: (error: Error) => void;
+}
+
 /** Time for the goodbye, in milliseconds. */
 const BYE_TIMEOUT = 1_000;
 /** Tools whose safety is not known yet are not safe: nothing was listed before the welcome. */
@@ -58,9 +64,12 @@ export class SessionConnection implements LiveConnection {
   #liveness: Liveness | undefined;
   #watch: Watch | undefined;
   #draining: PromiseWithResolvers<void> | undefined;
-  /** Answers to pings that somebody waits for, by their marks. */
-  readonly #probes = new Map<unknown, () => void>();
-  #probed = 0;
+  /** Pings that somebody waits for, by their marks. */
+  readonly #probes = new Map<unknown, Probe>();
+  #pings = 0;
+  /** The mark of the last ping of the heartbeat. */
+  #beat: unknown;
+  #loss: Loss | undefined;
   #farewell: (() => void) | undefined;
 
   /**
@@ -84,7 +93,8 @@ export class SessionConnection implements LiveConnection {
     this.#progress = session.progress;
     const { connectTimeout, clock } = options;
     this.requests = new PrivateRequests({
-      send: (text, request) => this.send(text, request),
+      // They concern this connection alone: no other one is to carry them.
+      send: (text, request) => this.#loss === undefined && this.send(text, request),
       lost: this.lost,
       timeout: connectTimeout,
       clock,
@@ -109,16 +119,22 @@ export class SessionConnection implements LiveConnection {
       options.maxReceiveBytes,
     );
     session.open(link, {
-      message: (text) => reader.read(text),
+      message: (text) => {
+        sink.frame(text.length);
+        reader.read(text);
+      },
       opened: (welcome, replayed) => this.#opened(welcome, replayed),
       pong: (mark) => this.#pong(mark),
       goaway: (goaway) => sink.goaway(goaway, this),
+      left: () => this.#giveUp({ code: CLOSE_CODES.REPLACED, reason: "The session went on" }),
       unknown: (reason) => this.#settle({ type: "unknown", reason }),
       unspoken: () => this.#refuse("The server does not speak sessions after all"),
       ended: (end) => this.#ended(end),
       bye: () => this.#bye(),
       violation: (reason) => this.#refuse(reason),
     });
+    // It may have been lost between two hellos.
+    if (!link.isOpen) this.#lose({ code: 0, reason: "The connection was lost" });
   }
 
   /** Resolves with what became of the hello. */
@@ -192,13 +208,10 @@ export class SessionConnection implements LiveConnection {
   /** See {@linkcode LiveConnection}. The session ends with it. */
   async close(): Promise<void> {
     if (!this.#session.bye()) return this.drop();
-    const { promise, resolve } = Promise.withResolvers<void>();
     this.#farewell = () => this.#link.close(CLOSE_CODES.DONE, "");
-    const timer = this.#options.clock.after(BYE_TIMEOUT, resolve);
-    this.lost.then(() => resolve());
-    await promise;
+    const timer = this.#options.clock.after(BYE_TIMEOUT, () => this.drop());
+    await this.lost;
     timer.clear();
-    this.drop();
     this.#session.end(new MCPConnectionError("The session was closed", { outcome: "unknown" }));
   }
 
@@ -211,13 +224,13 @@ export class SessionConnection implements LiveConnection {
   #frame(data: unknown): void {
     this.#liveness?.seen();
     if (typeof data !== "string") return this.#refuse("Binary frames were not negotiated");
-    this.#sink.frame(data.length);
     this.#session.receive(this.#link, data);
   }
 
   #opened(welcome: Welcome, replayed: number): void {
     this.#settle({ type: "open", welcome, replayed });
     if (this.#watch !== undefined) this.#startWatching(this.#watch);
+    for (const mark of this.#probes.keys()) this.#session.ping(mark);
     this.#draining?.resolve();
     this.#draining = undefined;
   }
@@ -228,7 +241,7 @@ export class SessionConnection implements LiveConnection {
       this.#session.welcome?.pingMs ?? heartbeat.interval,
     );
     const ping = () => {
-      this.#session.ping("");
+      this.#session.ping(this.#beat = ++this.#pings);
       return true;
     };
     const dead = () =>
@@ -238,13 +251,14 @@ export class SessionConnection implements LiveConnection {
   }
 
   #pong(mark: unknown): void {
-    const answered = this.#probes.get(mark);
-    if (answered === undefined) this.#liveness?.answered();
-    else answered();
+    this.#probes.get(mark)?.answered();
+    if (mark === this.#beat) this.#liveness?.answered();
   }
 
   async #probe({ timeout = this.#options.connectTimeout, signal }: AskLimits): Promise<void> {
-    const mark = ++this.#probed;
+    signal?.throwIfAborted();
+    if (this.#loss !== undefined) throw lossError(this.#loss);
+    const mark = ++this.#pings;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const timer = this.#options.clock.after(timeout, () => {
       const text = `Peer did not answer a ping within ${timeout} ms`;
@@ -252,9 +266,9 @@ export class SessionConnection implements LiveConnection {
     });
     const abort = () => reject(signal?.reason);
     signal?.addEventListener("abort", abort, { once: true });
-    this.lost.then((loss) => reject(lossError(loss)));
-    this.#probes.set(mark, resolve);
-    this.#session.ping(mark);
+    this.#probes.set(mark, { answered: resolve, lost: reject });
+    // Before the welcome nothing may be said but messages.
+    if (this.#session.isOpen) this.#session.ping(mark);
     try {
       await promise;
     } finally {
@@ -308,12 +322,16 @@ export class SessionConnection implements LiveConnection {
 
   /** From here on the connection is nobody's; the session waits for another one. */
   #lose(info: CloseInfo, retryAfter?: number): void {
-    const loss = sessionLossOf(info, this.#session.welcome !== undefined, retryAfter);
+    if (this.#loss !== undefined) return;
+    const wasWelcomed = this.#session.welcome !== undefined;
+    const mayBePlain = this.#options.require === undefined;
+    const loss = this.#loss = sessionLossOf(info, { wasWelcomed, mayBePlain, retryAfter });
     this.#liveness?.stop();
     this.#session.leave(this.#link);
     this.#settle({ type: "lost", loss });
     this.#draining?.resolve();
     this.#draining = undefined;
+    for (const { lost } of this.#probes.values()) lost(lossError(loss));
     this.#lost.resolve(loss);
   }
 }

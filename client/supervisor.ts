@@ -67,6 +67,10 @@ export class Supervisor {
   /** Aborted to cut the dials and pauses of a round short. */
   #round = new AbortController();
   #isNetworkDown = false;
+  /** Whether a loss is being told. */
+  #isLosing = false;
+  /** Whether somebody asked for a dial at once, before there was a round to cut short. */
+  #isUrgent = false;
   /** How often the peer asked for a fresh credential since a connection was last stable. */
   #refusals = 0;
   #unwatch: () => void = () => {};
@@ -112,11 +116,17 @@ export class Supervisor {
     }
   }
 
-  /** Dials at once, where the next dial is being waited for. Returns whether it was. */
+  /**
+   * Dials at once, where the next dial is being waited for, or will be when a
+   * loss has been told.
+   *
+   * @returns Whether it is.
+   */
   reconnect(): boolean {
     this.#isNetworkDown = false;
     const { status } = this.#state;
-    if (status !== "reconnecting" && status !== "offline") return false;
+    if (status !== "reconnecting" && status !== "offline" && !this.#isLosing) return false;
+    this.#isUrgent = true;
     this.#round.abort();
     return true;
   }
@@ -145,7 +155,7 @@ export class Supervisor {
         const loss = await connection.lost;
         if (run.isOver) return;
         const policy = this.#lose(loss, true);
-        const pause = firstPause(loss, policy, Math.random());
+        const pause = this.#isUrgent ? 0 : firstPause(loss, policy, Math.random());
         const open: Open = (signal) => this.#openToStay(run, policy, signal);
         this.#isNetworkDown ||= isOffline();
         connection = await this.#openInRounds(run, policy, pause, open);
@@ -163,9 +173,15 @@ export class Supervisor {
     if (loss.pace === "refresh") this.#refusals++;
     const error = lossError(loss);
     const willRetry = this.#mayRetry(error);
+    this.#isUrgent = false;
+    this.#isLosing = true;
     this.#options.onLoss(loss, willRetry);
+    if (policy !== false && willRetry) {
+      this.#apply({ type: "lost", cause: loss.cause, wasStable });
+    }
+    this.#isLosing = false;
+    if (this.#isUrgent) this.#round.abort();
     if (policy === false || !willRetry) throw error;
-    this.#apply({ type: "lost", cause: loss.cause, wasStable });
     return policy;
   }
 

@@ -1,20 +1,16 @@
 import { CANCELLED, cancelNotification } from "../protocol/mcp.ts";
 import type { JsonRpcMessage } from "../protocol/jsonrpc.ts";
+import { Handover } from "../protocol/session/handover.ts";
 import type { Outgoing } from "../protocol/session/outgoing.ts";
-import type { MessageExtra, SendOptions } from "../protocol/transport.ts";
+import { MCPConnectionError } from "../protocol/errors.ts";
+import type { MessageExtra } from "../protocol/transport.ts";
 import { Exchange, isInitialized, type Notice } from "./exchange.ts";
 import type { LiveConnection } from "./live_connection.ts";
 import type { AskLimits } from "./private_requests.ts";
-import { Outbox } from "./outbox.ts";
+import { Outbox, type OutboxBounds, type WriteOptions } from "./outbox.ts";
 import { Pump } from "./pump.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
 import type { Telemetry } from "./telemetry.ts";
-
-/** How one message is sent. */
-export interface WriteOptions extends SendOptions {
-  /** Told once when the other application has the message, or why it never will. */
-  readonly settled?: ((error?: Error) => void) | undefined;
-}
 
 /** What {@linkcode Traffic} needs. */
 export interface TrafficOptions {
@@ -35,16 +31,30 @@ interface Leaving {
   readonly end: () => void;
 }
 
+/** A message that came in on a connection before anything may flow over it. */
+interface Early {
+  readonly message: JsonRpcMessage;
+  readonly from: LiveConnection;
+}
+
+/** Messages that may come in early; whoever sends more is hung up on. */
+const MAX_EARLY = 1_024;
+
 /** The application's messages, in both directions, over one connection after the other. */
 export class Traffic {
   /** What waits for a connection, or for room in it. */
   readonly outbox: Outbox;
   readonly #context: TrafficOptions;
   readonly #pump: Pump;
+  readonly #handover: Handover;
   #exchange: Exchange;
   /** Set while the application's messages may go out. */
   #connection: LiveConnection | undefined;
   #leaving: Leaving | undefined;
+  /** Resolves when the connection that was left last is closed. */
+  #left: Promise<void> = Promise.resolve();
+  /** What the next connection has brought while the present one still serves. */
+  #early: Early[] = [];
 
   /** @param context Bounds, and who hears messages. */
   constructor(context: TrafficOptions) {
@@ -56,6 +66,7 @@ export class Traffic {
       () => this.#connection,
       ({ message, text, options }) => this.#write(message, text, options),
     );
+    this.#handover = new Handover((message) => context.deliver(message));
     this.#exchange = this.#newExchange();
   }
 
@@ -76,7 +87,7 @@ export class Traffic {
    * @throws What keeps it from ever going.
    */
   send(message: JsonRpcMessage, text: string, options: WriteOptions | undefined): boolean {
-    const connection = this.#connection;
+    const connection = this.#connectionOf(message);
     if (connection === undefined || !connection.isOpen || this.outbox.size > 0) return false;
     if (connection.isCongested && !connection.mayRide(message, text)) return false;
     this.#write(message, text, options);
@@ -90,17 +101,19 @@ export class Traffic {
     options: WriteOptions | undefined,
   ): void | Promise<void> {
     if (this.#withdraw(message)) return options?.settled?.();
-    const { congestion } = this.#context.options();
-    const sent = this.outbox.add(message, text, options, this.#connection && congestion);
+    const sent = this.outbox.add(message, text, options, this.#roomFor(message, options));
     this.#pump.run();
     return sent;
   }
 
   /** Takes a message that came in. */
   receive(message: JsonRpcMessage, from: LiveConnection): void {
-    const side = from === this.#leaving?.connection ? "leaving" : "present";
-    this.#context.deliver(this.#exchange.incoming(message, side));
-    if (this.#leaving !== undefined) this.#finishLeaving();
+    const isLeaving = from === this.#leaving?.connection;
+    const isEarly = !isLeaving && this.#connection !== undefined && from !== this.#connection;
+    if (isEarly) return this.#hold({ message, from });
+    const seen = this.#exchange.incoming(message, isLeaving ? "leaving" : "present");
+    if (seen !== undefined) this.#handover.take(seen);
+    this.#finishLeaving();
   }
 
   /**
@@ -116,7 +129,9 @@ export class Traffic {
       const question = () => this.#exchange.question(heartbeat.discover);
       connection.watch({ heartbeat, question, pings: telemetry });
     }
-    const repeated = repeats ? this.#repeat("present") : 0;
+    let repeated = repeats ? this.#repeat("present") : 0;
+    // Nobody was there to repeat them to when their connection was lost.
+    if (this.#leaving === undefined) repeated += this.#repeat("leaving");
     this.#pump.run();
     return repeated;
   }
@@ -136,7 +151,9 @@ export class Traffic {
    */
   move(next: LiveConnection, end: () => void): void {
     const connection = this.#connection;
-    if (connection === undefined) return;
+    const early = this.#early.filter(({ from }) => from === next);
+    this.#early = [];
+    if (connection === undefined) return next.drop();
     this.#dropLeaving();
     const leaving = this.#leaving = { connection, end };
     const subscriptions = this.#exchange.leave();
@@ -147,6 +164,7 @@ export class Traffic {
     connection.lost.then(() => leaving === this.#leaving && this.#dropLeaving());
     this.attach(next, false);
     for (const request of subscriptions) next.send(JSON.stringify(request), request);
+    for (const { message } of early) this.receive(message, next);
     this.#finishLeaving();
   }
 
@@ -173,18 +191,20 @@ export class Traffic {
    * @param isFailure Whether requests in flight are answered.
    * @returns Resolves when the connection is closed, within a second.
    */
-  end(reason: Error, isFailure: boolean): Promise<void> {
-    const closed = this.#connection?.close() ?? Promise.resolve();
+  async end(reason: Error, isFailure: boolean): Promise<void> {
+    const closed = Promise.all([this.#connection?.close(), this.#left]);
     this.#connection = undefined;
     this.#leaving?.connection.drop();
     this.#leaving?.end();
     this.#leaving = undefined;
+    this.#early = [];
     if (isFailure) {
       this.#tell([...this.#exchange.lose(false, "leaving"), ...this.#exchange.lose(false)]);
     }
+    this.#handover.clear();
     this.outbox.clear(reason);
     this.#exchange = this.#newExchange();
-    return closed;
+    await closed;
   }
 
   /** What asks the peer for an answer now; `undefined` if it cannot be asked. */
@@ -199,6 +219,21 @@ export class Traffic {
     return new Exchange({ ...options(), meter: telemetry.requests });
   }
 
+  /**
+   * The room there is for a message, if not that of the outbox. What belongs to
+   * requests of a peer whose session goes on is never refused for those of this
+   * end that wait, nor is an answer for progress: nobody would ever send it again.
+   */
+  #roomFor(message: JsonRpcMessage, options: WriteOptions | undefined): OutboxBounds | undefined {
+    const { congestion, maxInFlight } = this.#context.options();
+    const isAnswer = !("method" in message);
+    const isOwed = isAnswer || options?.relatedRequestId !== undefined;
+    const isKept = isOwed && this.#context.keepsSession();
+    if (this.#connection === undefined && !isKept) return undefined;
+    if (!isAnswer) return congestion;
+    return { ...congestion, maxMessages: congestion.maxMessages + maxInFlight };
+  }
+
   /** Whether the message cancels a request that has not left, or died with its connection. */
   #withdraw(message: JsonRpcMessage): boolean {
     if (!("method" in message) || message.method !== CANCELLED) return false;
@@ -209,17 +244,22 @@ export class Traffic {
   }
 
   #write(message: JsonRpcMessage, text: string, options: WriteOptions | undefined): void {
-    const leaving = this.#leaving;
-    const isLeaving = leaving !== undefined && this.#exchange.sideOf(message) === "leaving";
-    const connection = isLeaving ? leaving.connection : this.#connection;
+    const connection = this.#connectionOf(message);
     connection?.check(text, options?.settled);
     const outgoing = this.#exchange.outgoing(message, options);
-    if (outgoing === undefined) return options?.settled?.();
+    if (outgoing === undefined) return options?.settled?.(goneError());
     this.#context.telemetry.message("out", text.length);
     if (isInitialized(message)) connection?.escort();
     const sent = outgoing === message ? text : JSON.stringify(outgoing);
     connection?.send(sent, outgoing, options?.settled);
-    if (leaving !== undefined) this.#finishLeaving();
+    this.#finishLeaving();
+  }
+
+  /** The connection that a message belongs to: what concerns an earlier one goes there. */
+  #connectionOf(message: JsonRpcMessage): LiveConnection | undefined {
+    const leaving = this.#leaving;
+    const isLeaving = leaving !== undefined && this.#exchange.sideOf(message) === "leaving";
+    return isLeaving ? leaving.connection : this.#connection;
   }
 
   #repeat(side: "present" | "leaving"): number {
@@ -233,7 +273,7 @@ export class Traffic {
     const leaving = this.#leaving;
     if (leaving === undefined || this.#exchange.leaving > 0) return;
     this.#leaving = undefined;
-    leaving.connection.close().then(leaving.end);
+    this.#left = leaving.connection.close().then(leaving.end);
   }
 
   /** The connection that is being left is lost with what was in flight on it. */
@@ -244,10 +284,25 @@ export class Traffic {
     leaving.connection.drop();
     leaving.end();
     this.#tell(this.#exchange.lose(true, "leaving"));
-    this.#repeat("leaving");
+    if (this.#connection !== undefined) this.#repeat("leaving");
+  }
+
+  #hold(early: Early): void {
+    if (this.#early.push(early) > MAX_EARLY) early.from.drop();
   }
 
   #tell(notices: readonly Notice[]): void {
+    if (notices.length > 0) this.#handover.flush();
     for (const { message, extra } of notices) this.#context.deliver(message, extra);
   }
+}
+
+/** The error of who waits until the server has an answer to a request that it has forgotten. */
+function goneError(): MCPConnectionError {
+  const text = "Message was not sent: the request that it belongs to was lost";
+  return new MCPConnectionError(text, {
+    kind: "session",
+    outcome: "not-sent",
+    retryable: false,
+  });
 }

@@ -1,28 +1,28 @@
 import { MCPConnectionError, toError } from "../protocol/errors.ts";
 import { guard, isPromiseLike } from "../protocol/guard.ts";
 import { isRequest, type JsonRpcMessage, serializeMessage } from "../protocol/jsonrpc.ts";
-import type { Goaway } from "../protocol/session/control.ts";
 import { awaitDelivery } from "../protocol/session/delivery.ts";
-import type { Outgoing } from "../protocol/session/outgoing.ts";
 import type { MessageExtra, SendOptions, Transport } from "../protocol/transport.ts";
 import { type ConnectionState, isStarted } from "./connection.ts";
-import { Connector } from "./connector.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
 import { TypedEventTarget } from "./events.ts";
 import { checkHealth, type HealthCheckOptions, type HealthReport } from "./health.ts";
-import type { LiveConnection } from "./live_connection.ts";
-import { Mover } from "./mover.ts";
+import type { WriteOptions } from "./outbox.ts";
 import { answerOffline, isCutOff } from "./offline.ts";
 import type { ConnectOptions, MutableOptions, WebSocketClientOptions } from "./options.ts";
-import { patchOptions, type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
-import { type Loss, lossError } from "./recovery.ts";
-import { reopen } from "./reopening.ts";
+import {
+  checkTime,
+  patchOptions,
+  type ResolvedOptions,
+  resolveOptions,
+} from "./resolved_options.ts";
+import type { Loss } from "./recovery.ts";
 import type { ConnectionStats } from "./stats.ts";
-import { Supervisor } from "./supervisor.ts";
+import { Succession } from "./succession.ts";
+import { type OpenConnection, Supervisor } from "./supervisor.ts";
 import { Telemetry } from "./telemetry.ts";
-import { Tenure } from "./tenure.ts";
 import { Ticker } from "./ticker.ts";
-import { Traffic, type WriteOptions } from "./traffic.ts";
+import { Traffic } from "./traffic.ts";
 import type { TransportEvents } from "./transport_events.ts";
 
 /**
@@ -64,12 +64,10 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
   readonly #endpoint: Endpoint;
   readonly #telemetry: Telemetry;
   readonly #traffic: Traffic;
-  readonly #connector: Connector;
-  readonly #mover: Mover;
+  readonly #succession: Succession;
   readonly #supervisor: Supervisor;
   readonly #ticker: Ticker;
   #options: ResolvedOptions;
-  #tenure: Tenure | undefined;
   /** Whether a connection has been lost since the start. */
   #wasLost = false;
   /** Requests that the present connection was told again. */
@@ -99,16 +97,11 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     this.#traffic = new Traffic({
       options: () => this.#options,
       telemetry: this.#telemetry,
-      keepsSession: () => this.#connector.session !== undefined,
+      keepsSession: () => this.#succession.session !== undefined,
       deliver: (message, extra) => this.#deliver(message, extra),
     });
-    this.#connector = this.#createConnector();
+    this.#succession = this.#createSuccession();
     const { clock, statsInterval } = this.#options;
-    this.#mover = new Mover({
-      move: (goaway, signal) => this.#move(goaway, signal),
-      onFailure: (thrown) => this.#report(toError(thrown), "moving"),
-      clock,
-    });
     this.#supervisor = this.#createSupervisor();
     const isWatched = () => isStarted(this.state) && this.listenerCount("stats") > 0;
     this.#ticker = new Ticker(statsInterval, clock, isWatched, () => {
@@ -126,7 +119,7 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
    * while there is none, and with servers that speak plain `mcp`.
    */
   get session(): string | undefined {
-    return this.#connector.session?.id;
+    return this.#succession.session?.id;
   }
 
   /** Messages that wait for a connection, or for room in it. */
@@ -155,7 +148,7 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
    * @returns Resolves when the socket has taken it, or with `delivered` when the
    * other application has it.
    * @throws {TypeError} If it is no JSON-RPC message.
-   * @throws {RangeError} If it is too large.
+   * @throws {RangeError} If it is too large, or `deliveryTimeout` is no time.
    * @throws {MCPConnectionError} If there is no connection and none is coming.
    * @throws {MCPCapacityError} If too much waits or is in flight already.
    * @throws {MCPTimeoutError} If delivery is not confirmed in time.
@@ -231,8 +224,8 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
       uptime: status === "connected" ? this.#options.clock.now() - since : undefined,
       pendingRequests: this.#traffic.exchange.conversation.size,
       ...this.#traffic.outbox.stats,
-      bufferedMessages: this.#connector.session?.bufferedMessages ?? 0,
-      bufferedBytes: this.#connector.session?.bufferedBytes ?? 0,
+      bufferedMessages: this.#succession.session?.bufferedMessages ?? 0,
+      bufferedBytes: this.#succession.session?.bufferedBytes ?? 0,
     });
   }
 
@@ -268,21 +261,18 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     });
   }
 
-  #createConnector(): Connector {
-    return new Connector({
+  #createSuccession(): Succession {
+    return new Succession({
       endpoint: this.#endpoint,
       options: () => this.#options,
-      sink: {
+      traffic: this.#traffic,
+      events: {
         frame: (length) => this.#telemetry.message("in", length),
-        message: (message, from) => this.#traffic.receive(message, from),
-        fault: (error) => this.#report(error, "connection"),
-        goaway: (goaway, from) => {
-          if (from === this.#traffic.connection) this.#mover.start(goaway);
-        },
+        failed: (error, context) => this.#report(error, context),
+        resumed: (replayed) => this.#resumed(replayed),
+        sessionLost: (reason) => this.#sessionLost(reason),
+        moved: (reason) => this.emit("moved", { reason }),
       },
-      onResumed: (replayed) => this.#resumed(replayed),
-      onSessionLost: (reason, wasWelcomed) => this.#sessionLost(reason, wasWelcomed),
-      onPoisoned: (message) => this.#poisoned(message),
     });
   }
 
@@ -292,7 +282,7 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
         return this.#telemetry.measure(() => this.#connect(signal), this.state.attempt, signal);
       },
       policy: () => this.#endpoint.socket === undefined && this.#options.reconnect,
-      mayStillResume: () => this.#connector.mayStillResume,
+      mayStillResume: () => this.#succession.mayStillResume,
       onState: (state, previous) => this.#changed(state, previous),
       onLoss: (loss, willRetry) => this.#lose(loss, willRetry),
       onEnd: (reason) => this.#end(reason),
@@ -300,53 +290,10 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     });
   }
 
-  async #connect(signal: AbortSignal): Promise<Tenure> {
-    const { connection, isFresh } = await this.#connector.open(signal);
-    if (isFresh) await this.#reopen(connection, signal);
-    this.#repeated = this.#traffic.attach(connection, isFresh);
-    return this.#tenure = new Tenure(connection);
-  }
-
-  async #reopen(connection: LiveConnection, signal: AbortSignal): Promise<void> {
-    const report = (error: Error) => this.#report(error, "reopening");
-    await reopen(connection, this.#traffic.exchange.conversation, report, signal);
-  }
-
-  /** Moves to another connection before the present one goes away. */
-  async #move({ sessions, reason, url }: Goaway, signal: AbortSignal): Promise<void> {
-    const place = url !== undefined && isSameOrigin(url, this.#endpoint.url) ? url : undefined;
-    if (sessions === "kept") await this.#moveSession(place, signal);
-    else await this.#moveOn(place, signal);
-    this.emit("moved", { reason });
-  }
-
-  /** Takes the session along. When that fails half-way, the present connection is of no use, too. */
-  async #moveSession(url: string | undefined, signal: AbortSignal): Promise<void> {
-    const present = this.#traffic.connection;
-    const attempt = this.#connector.session?.attempt;
-    try {
-      const { connection, isFresh } = await this.#connector.open(signal, url);
-      if (isFresh) await this.#reopen(connection, signal);
-      this.#tenure?.follow(connection);
-      this.#traffic.attach(connection, isFresh);
-      present?.drop();
-    } catch (error) {
-      if (this.#connector.session?.attempt !== attempt) present?.drop();
-      throw error;
-    }
-  }
-
-  /** Opens another session for what is to come; the present one ends when nothing is in flight on it. */
-  async #moveOn(url: string | undefined, signal: AbortSignal): Promise<void> {
-    const { connection, keep } = await this.#connector.openBeside(signal, url);
-    await this.#reopen(connection, signal);
-    const end = keep();
-    this.#tenure?.follow(connection);
-    const ended = new MCPConnectionError("The session was left for another", {
-      kind: "session",
-      outcome: "unknown",
-    });
-    this.#traffic.move(connection, () => end(ended));
+  async #connect(signal: AbortSignal): Promise<OpenConnection> {
+    const { tenure, repeated } = await this.#succession.open(signal);
+    this.#repeated = repeated;
+    return tenure;
   }
 
   #post(message: JsonRpcMessage, options: WriteOptions | undefined): void | Promise<void> {
@@ -362,6 +309,7 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
   /** Sends a message and waits until the other application has it. */
   #confirm(message: JsonRpcMessage, options: SendOptions): Promise<void> {
     const { deliveryTimeout: timeout, signal } = options;
+    checkTime("deliveryTimeout", timeout);
     const { promise, settled } = awaitDelivery(this.#options.clock, { timeout, signal });
     try {
       this.#post(message, { ...options, settled })?.catch(settled);
@@ -398,16 +346,9 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
   readonly #onmessageFailed = (thrown: unknown): void => this.#report(toError(thrown), "onmessage");
 
   #lose(loss: Loss, willRetry: boolean): void {
-    this.#mover.stop();
-    this.#traffic.detach();
     this.#wasLost = true;
     this.#telemetry.loss(loss, willRetry);
-    const isKept = this.#connector.detach() && willRetry;
-    if (!isKept) {
-      this.#connector.release()?.end(lossError(loss));
-      // What was too large once is too large again.
-      this.#traffic.lose(willRetry && loss.cause !== "too-big");
-    }
+    this.#succession.lose(loss, willRetry);
     this.emit("lost", { loss, willRetry });
   }
 
@@ -416,26 +357,15 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     this.emit("resumed", { session: this.session ?? "", replayed });
   }
 
-  #sessionLost(reason: string, wasWelcomed: boolean): void {
-    this.#traffic.lose(true);
-    if (!wasWelcomed) return;
+  #sessionLost(reason: string): void {
     this.#telemetry.sessionLost();
     this.emit("sessionlost", { reason });
   }
 
-  #poisoned(message: Outgoing): void {
-    const text = `A ${message.lane} of ${message.bytes} bytes never got through to the server`;
-    const error = new MCPConnectionError(text, { kind: "session", outcome: "unknown" });
-    message.settled?.(error);
-    this.#report(error, "connection");
-    this.#traffic.fail(message);
-  }
-
   #end(reason: Error): void {
-    this.#mover.stop();
     const isFailure = this.state.status === "failed";
     if (isFailure && reason !== this.#reported) this.#report(reason, "connection");
-    const session = this.#connector.release();
+    const session = this.#succession.end();
     this.#ended = this.#traffic.end(reason, isFailure).then(() => session?.end(reason));
     this.#wasLost = false;
     guard(() => this.onclose?.(), (error) => this.#report(error, "onclose"));
@@ -457,9 +387,4 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     // Whoever fails at listening to errors has nobody left to tell.
     guard(() => this.onerror?.(error), () => {});
   }
-}
-
-/** A credential is never taken to another origin. */
-function isSameOrigin(url: string, endpoint: string): boolean {
-  return URL.parse(url, endpoint)?.origin === new URL(endpoint).origin;
 }

@@ -66,6 +66,7 @@ export type {
 export type {
   JsonRpcPeerOptions,
   NotificationHandler,
+  NotifyOptions,
   PeerStats,
   RequestHandler,
   RequestOptions,

@@ -6,6 +6,7 @@ import { CANCELLED, PROGRESS } from "./mcp.ts";
 import type {
   JsonRpcPeerOptions,
   NotificationHandler,
+  NotifyOptions,
   PeerStats,
   RequestHandler,
   RequestOptions,
@@ -109,15 +110,16 @@ export class JsonRpcPeer implements Disposable {
    *
    * @param method The method.
    * @param params Its parameters.
-   * @returns Resolves when it was handed to the connection.
+   * @param options A signal that gives up, and whether to wait until the other
+   * application has it.
+   * @returns Resolves when it was handed to the connection, or with `delivered`
+   * to the other application.
    */
-  async notify(method: string, params?: JsonRpcParams): Promise<void> {
+  async notify(method: string, params?: JsonRpcParams, options?: NotifyOptions): Promise<void> {
     if (this.#closed !== undefined) throw this.#closed;
-    await this.#options.send({
-      jsonrpc: "2.0",
-      method,
-      ...(params === undefined ? {} : { params }),
-    });
+    const notification: JsonRpcNotification = { jsonrpc: "2.0", method };
+    if (params !== undefined) notification.params = params;
+    await this.#options.send(notification, options);
   }
 
   /** Answers a method from now on; a second handler replaces the first. */

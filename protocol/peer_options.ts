@@ -41,6 +41,9 @@ export interface JsonRpcPeerOptions {
   readonly clock?: Clock | undefined;
 }
 
+/** Options of one notification. */
+export type NotifyOptions = Pick<SendOptions, "signal" | "delivered" | "deliveryTimeout">;
+
 /** Options of one request. */
 export interface RequestOptions {
   /**

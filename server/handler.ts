@@ -1,5 +1,5 @@
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
-import { MCPCapacityError, MCPConnectionError } from "../protocol/errors.ts";
+import { MCPCapacityError, MCPConnectionError, MCPRpcError } from "../protocol/errors.ts";
 import { guard } from "../protocol/guard.ts";
 import { type JsonRpcMessage, serializeMessage } from "../protocol/jsonrpc.ts";
 import type { HandlerHealth } from "./health.ts";
@@ -11,6 +11,8 @@ import {
 } from "./options.ts";
 import { Link } from "../protocol/link.ts";
 import { PlainChannel } from "../protocol/plain_channel.ts";
+import { ServerMetrics } from "./metrics.ts";
+import { Operations } from "./operations.ts";
 import type { OpenChannel } from "../protocol/channel.ts";
 import { SESSION_SUBPROTOCOL } from "../protocol/subprotocol.ts";
 import { type Seat, SessionRegistry } from "./registry.ts";
@@ -62,7 +64,7 @@ export function createWebSocketHandler(
   options: WebSocketHandlerOptions = {},
 ): WebSocketHandler {
   const settings = resolveHandlerOptions(options);
-  const reporter = new Reporter(settings.logger, settings.onError);
+  const reporter = new Reporter(settings.logger, settings.onError, settings.metrics);
   return new WebSocketHandler(onSession, settings, reporter);
 }
 
@@ -73,6 +75,8 @@ export class WebSocketHandler implements AsyncDisposable {
   readonly #reporter: Reporter;
   readonly #registry = new SessionRegistry();
   readonly #host: SessionHost | undefined;
+  readonly #metrics: ServerMetrics;
+  readonly #operations: Operations | undefined;
   readonly #startedAt: number;
   #closing: Promise<void> | undefined;
   #isClosed = false;
@@ -93,12 +97,14 @@ export class WebSocketHandler implements AsyncDisposable {
     this.#settings = settings;
     this.#reporter = reporter;
     this.#startedAt = settings.clock.now();
+    this.#metrics = new ServerMetrics(settings.metrics);
+    this.#operations = this.#createOperations();
     this.#host = this.#createHost();
   }
 
   /**
-   * Answers a request: upgrades it, or says why not. It never throws and needs
-   * no `this`.
+   * Answers a request: upgrades it, or says why not; and those who run the
+   * server, if it was asked to. It never throws and needs no `this`.
    *
    * @param request The request; it must not have been upgraded.
    * @param info Where it comes from, as `Deno.serve` tells it.
@@ -107,7 +113,8 @@ export class WebSocketHandler implements AsyncDisposable {
    */
   readonly fetch = (request: Request, info?: ConnectionInfo): Response => {
     try {
-      return this.#answer(request, snapshotRequest(request, info));
+      const snapshot = snapshotRequest(request, info);
+      return this.#operations?.answer(snapshot) ?? this.#answer(request, snapshot);
     } catch (thrown) {
       this.#reporter.error("Upgrade failed", thrown);
       return new Response("The upgrade failed\n", { status: 500 });
@@ -190,6 +197,31 @@ export class WebSocketHandler implements AsyncDisposable {
   }
 
   /**
+   * What the handler has done and is doing, in the text format of Prometheus
+   * (version 0.0.4). `operations` serves it.
+   */
+  metrics(): string {
+    const host = this.#host;
+    const { plain, running, bufferedAmount } = this.#registry.levels();
+    const { messagesIn, messagesOut, uptime, detachedSessions, bufferedBytes } = this.health();
+    return this.#metrics.text({
+      isReady: this.#status() === "ok",
+      uptime,
+      plainConnections: plain,
+      attachedSessions: (host?.size ?? 0) - detachedSessions,
+      detachedSessions,
+      undecidedConnections: host?.undecided ?? 0,
+      messagesIn,
+      messagesOut,
+      running,
+      sessionBytes: bufferedBytes,
+      socketBytes: bufferedAmount,
+      failures: this.#reporter.failures,
+      faults: this.#reporter.faults,
+    });
+  }
+
+  /**
    * Takes no new connections, waits until running requests are answered, and
    * closes every connection. Closing twice is fine: the first call's options hold.
    *
@@ -229,6 +261,7 @@ export class WebSocketHandler implements AsyncDisposable {
       return this.#accept(request, snapshot, decision.protocol);
     }
     const { status, reason } = decision;
+    this.#metrics.upgradeRefused(decision.cause);
     this.#reporter.debug(
       `Request from ${snapshot.remoteAddress} refused with ${status}: ${reason}`,
     );
@@ -264,6 +297,7 @@ export class WebSocketHandler implements AsyncDisposable {
       const session = this.#createSession(socket, { request: snapshot });
       if (this.isClosing) {
         seat.free();
+        this.#metrics.connectionRefused("closing");
         session.close(CLOSE_CODES.GOING_AWAY, "Server is shutting down");
       } else this.#serve(session, seat);
     } catch (thrown) {
@@ -277,6 +311,7 @@ export class WebSocketHandler implements AsyncDisposable {
     const link = new Link(socket, unheard, this.#settings.clock);
     if (this.#takesSessions()) return this.#host?.receive(link, snapshot);
     // It was taken before the server began to close, or to be crowded.
+    this.#metrics.connectionRefused(this.isClosing ? "closing" : "full");
     if (this.isClosing) link.close(CLOSE_CODES.GOING_AWAY, "Server is shutting down");
     else link.close(CLOSE_CODES.AT_CAPACITY, "The server is at capacity");
   }
@@ -285,6 +320,15 @@ export class WebSocketHandler implements AsyncDisposable {
   #takesSessions(): boolean {
     const host = this.#host;
     return host !== undefined && host.hasRoom && (!this.isClosing || host.size > 0);
+  }
+
+  #createOperations(): Operations | undefined {
+    const { operations, allowedOrigins } = this.#settings;
+    return operations && new Operations(operations, allowedOrigins, {
+      status: () => this.#status(),
+      health: () => this.health(),
+      metrics: () => this.metrics(),
+    });
   }
 
   #createHost(): SessionHost | undefined {
@@ -296,6 +340,7 @@ export class WebSocketHandler implements AsyncDisposable {
       server,
       principalOf: (request) => request && principalOf?.(request),
       clock,
+      meter: this.#metrics,
       events: {
         hasRoom: () => this.#hasRoom(),
         open: (channel, request) => {
@@ -318,7 +363,10 @@ export class WebSocketHandler implements AsyncDisposable {
     request: RequestSnapshot | undefined,
     frames: readonly string[],
   ): void {
-    if (!this.#hasRoom()) return link.close(CLOSE_CODES.AT_CAPACITY, "The server is at capacity");
+    if (!this.#hasRoom()) {
+      this.#metrics.connectionRefused("full");
+      return link.close(CLOSE_CODES.AT_CAPACITY, "The server is at capacity");
+    }
     const { maxMessageBytes: maxReceiveBytes, maxSendBytes, clock } = this.#settings;
     const options = { end: "server", maxSendBytes, maxReceiveBytes, clock } as const;
     const open: OpenChannel = (sink) => new PlainChannel(link, sink, options, frames);
@@ -340,19 +388,27 @@ export class WebSocketHandler implements AsyncDisposable {
       maxSendBytes,
       maxInFlight,
       clock,
-      onError: (error) => this.#reporter.fault(`Connection ${session.id}`, error),
+      meter: this.#metrics,
+      onError: (error) => {
+        // What could not be read was answered before it got here.
+        if (error instanceof MCPRpcError) this.#metrics.failed(error.code);
+        this.#reporter.fault(`Connection ${session.id}`, error);
+      },
     });
     return session;
   }
 
   #serve(session: WebSocketServerTransport, seat: Seat): void {
     const { id, request } = session;
+    const isPlain = session.protocol === "mcp";
     seat.take(session);
+    if (isPlain) this.#metrics.connectionOpened("plain");
     this.#reporter.info(
       `Connection ${id} opened from ${request?.remoteAddress}`,
     );
     session.closed.then(({ code, reason }) => {
       seat.free();
+      if (isPlain) this.#metrics.connectionClosed(code);
       this.#reporter.info(
         `Connection ${id} closed with ${code}: ${quote(reason)}`,
       );

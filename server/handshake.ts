@@ -25,10 +25,24 @@ export interface HandshakePolicy {
   readonly takesSessions: boolean;
 }
 
+/** Why a request is refused, in a single word: something to count by. */
+export type HandshakeRefusal =
+  | "url"
+  | "path"
+  | "method"
+  | "options"
+  | "upgrade"
+  | "headers"
+  | "origin"
+  | "closing"
+  | "full";
+
 /** The answer to a request that does not become a WebSocket. */
 export interface Refusal {
   /** Says that the request is refused. */
   readonly type: "refuse";
+  /** Why, in a single word. */
+  readonly cause: HandshakeRefusal;
   /** The HTTP status. */
   readonly status: number;
   /** Headers that belong to the status. */
@@ -120,11 +134,12 @@ export function refusalResponse(refusal: Refusal): Response {
 }
 
 function refuse(
+  cause: HandshakeRefusal,
   status: number,
   reason: string,
   headers: { readonly [name: string]: string } = {},
 ): Refusal {
-  return { type: "refuse", status, headers, reason };
+  return { type: "refuse", cause, status, headers, reason };
 }
 
 function checkPath(
@@ -132,9 +147,9 @@ function checkPath(
   policy: HandshakePolicy,
 ): Refusal | undefined {
   if (request.path === undefined) {
-    return refuse(400, "The URL of the request cannot be read");
+    return refuse("url", 400, "The URL of the request cannot be read");
   }
-  return request.path === policy.path ? undefined : refuse(404, "Nothing is served here");
+  return request.path === policy.path ? undefined : refuse("path", 404, "Nothing is served here");
 }
 
 function checkMethod({ method }: RequestSnapshot): Refusal | undefined {
@@ -143,9 +158,9 @@ function checkMethod({ method }: RequestSnapshot): Refusal | undefined {
     case "HEAD":
       return undefined;
     case "OPTIONS":
-      return refuse(204, "", { "Allow": ALLOWED_METHODS });
+      return refuse("options", 204, "", { "Allow": ALLOWED_METHODS });
     default:
-      return refuse(405, "A WebSocket is opened with GET", {
+      return refuse("method", 405, "A WebSocket is opened with GET", {
         "Allow": ALLOWED_METHODS,
       });
   }
@@ -158,6 +173,7 @@ function checkUpgrade(
     listsToken(headers.get("Upgrade"), "websocket") &&
     listsToken(headers.get("Connection"), "upgrade");
   return isUpgrade ? undefined : refuse(
+    "upgrade",
     426,
     "This endpoint speaks MCP over WebSocket: connect with a WebSocket client",
     UPGRADE_HEADERS,
@@ -166,12 +182,14 @@ function checkUpgrade(
 
 function checkDuplicates({ headers }: RequestSnapshot): Refusal | undefined {
   const name = SINGLE_HEADERS.find((name) => headers.get(name)?.includes(","));
-  return name === undefined ? undefined : refuse(400, `Header "${name}" must be sent once`);
+  return name === undefined
+    ? undefined
+    : refuse("headers", 400, `Header "${name}" must be sent once`);
 }
 
 function checkVersion({ headers }: RequestSnapshot): Refusal | undefined {
   if (headers.get("Sec-WebSocket-Version") === "13") return undefined;
-  return refuse(426, 'Header "Sec-WebSocket-Version" must be 13', {
+  return refuse("headers", 426, 'Header "Sec-WebSocket-Version" must be 13', {
     ...UPGRADE_HEADERS,
     "Sec-WebSocket-Version": "13",
   });
@@ -180,7 +198,7 @@ function checkVersion({ headers }: RequestSnapshot): Refusal | undefined {
 function checkKey({ headers }: RequestSnapshot): Refusal | undefined {
   return KEY_REGEXP.test(headers.get("Sec-WebSocket-Key") ?? "")
     ? undefined
-    : refuse(400, 'Header "Sec-WebSocket-Key" must be 16 bytes in base64');
+    : refuse("headers", 400, 'Header "Sec-WebSocket-Key" must be 16 bytes in base64');
 }
 
 function checkOrigin(
@@ -189,7 +207,7 @@ function checkOrigin(
 ): Refusal | undefined {
   return isOriginAllowed(headers.get("Origin"), allowedOrigins)
     ? undefined
-    : refuse(403, "Pages of this origin may not connect");
+    : refuse("origin", 403, "Pages of this origin may not connect");
 }
 
 function checkCapacity(request: RequestSnapshot, policy: HandshakePolicy): Refusal | undefined {
@@ -200,7 +218,7 @@ function checkCapacity(request: RequestSnapshot, policy: HandshakePolicy): Refus
     : !isClosing && activeConnections < maxConnections;
   if (isTaken) return undefined;
   const reason = isClosing ? "The server is shutting down" : "The server is at capacity";
-  return refuse(503, reason, { "Retry-After": RETRY_AFTER });
+  return refuse(isClosing ? "closing" : "full", 503, reason, { "Retry-After": RETRY_AFTER });
 }
 
 function listsToken(header: string | null, token: string): boolean {

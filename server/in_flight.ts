@@ -4,7 +4,8 @@ import { LISTEN } from "../protocol/mcp.ts";
 /** The requests of one client that wait for their answer. */
 export class InFlight {
   readonly #limit: number;
-  readonly #running = new Set<RequestId>();
+  /** With the time each came in. */
+  readonly #running = new Map<RequestId, number>();
   /** Subscriptions stay open on purpose: nobody waits for their end. */
   readonly #listening = new Set<RequestId>();
   #idle: PromiseWithResolvers<void> | undefined;
@@ -24,16 +25,25 @@ export class InFlight {
     return this.#running.size + this.#listening.size >= this.#limit;
   }
 
-  /** Notes that a request came in. */
-  add(id: RequestId, method: string): void {
+  /** Notes that a request came in, and when. */
+  add(id: RequestId, method: string, now: number): void {
     if (method === LISTEN) this.#listening.add(id);
-    else this.#running.add(id);
+    else this.#running.set(id, now);
   }
 
-  /** Notes that a request was answered, or that nobody waits for its answer any more. */
-  settle(id: RequestId): void {
-    if (!this.#running.delete(id)) this.#listening.delete(id);
-    else if (this.#running.size === 0) this.#wake();
+  /**
+   * Notes that a request was answered, or that nobody waits for its answer any more.
+   *
+   * @returns When it came in, if it was running.
+   */
+  settle(id: RequestId): number | undefined {
+    const since = this.#running.get(id);
+    if (since === undefined) this.#listening.delete(id);
+    else {
+      this.#running.delete(id);
+      if (this.#running.size === 0) this.#wake();
+    }
+    return since;
   }
 
   /** Notes that the connection has ended. */

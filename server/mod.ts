@@ -29,9 +29,11 @@ export type {
 } from "./dispatcher.ts";
 export type { BroadcastOptions, SessionListener, WebSocketHandler } from "./handler.ts";
 export { createWebSocketHandler } from "./handler.ts";
-export type { HandshakeDecision, HandshakePolicy, Refusal } from "./handshake.ts";
+export type { HandshakeDecision, HandshakePolicy, HandshakeRefusal, Refusal } from "./handshake.ts";
 export { decideHandshake } from "./handshake.ts";
 export type { HandlerHealth } from "./health.ts";
+export type { MetricLabels, MetricsSink } from "./metrics_sink.ts";
+export type { OperationsOptions } from "./operations.ts";
 export type { WebSocketHandlerOptions } from "./options.ts";
 export type { AllowedOrigins } from "./origin.ts";
 export { isOriginAllowed } from "./origin.ts";
@@ -51,7 +53,7 @@ export type { ShutdownOptions } from "./shutdown.ts";
 export { MCPWebSocketServer } from "./server.ts";
 export type { MCPWebSocketServerOptions } from "./server_options.ts";
 export type { ServerSession } from "./session.ts";
-export type { WebSocketServerTransportOptions } from "./transport.ts";
+export type { TransportMeter, WebSocketServerTransportOptions } from "./transport.ts";
 export { WebSocketServerTransport } from "./transport.ts";
 
 export type { Clock, Timer } from "../protocol/clock.ts";

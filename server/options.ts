@@ -1,5 +1,11 @@
 import { type Clock, systemClock } from "../protocol/clock.ts";
 import type { Logger } from "../protocol/transport.ts";
+import type { MetricsSink } from "./metrics_sink.ts";
+import {
+  type OperationsOptions,
+  type OperationsSettings,
+  resolveOperationsOptions,
+} from "./operations.ts";
 import { type AllowedOrigins, isOrigin } from "./origin.ts";
 import type { EndName } from "../protocol/session/control.ts";
 import type { RequestSnapshot } from "./request.ts";
@@ -74,6 +80,15 @@ export interface WebSocketHandlerOptions {
   logger?: Logger | undefined;
   /** Told of every failure that is not somebody's answer. */
   onError?: ((error: Error) => void) | undefined;
+  /** Told of everything that is counted or timed. */
+  metrics?: MetricsSink | undefined;
+  /**
+   * What is answered besides WebSockets, for those who run the server:
+   * `/healthz`, `/readyz` and `/metrics`. `{}` answers all three, `false` none.
+   *
+   * @default {false}
+   */
+  operations?: OperationsOptions | false | undefined;
   /** Where time comes from. */
   clock?: Clock | undefined;
 }
@@ -104,6 +119,10 @@ export interface HandlerSettings {
   readonly logger: Logger | undefined;
   /** Told of failures. */
   readonly onError: ((error: Error) => void) | undefined;
+  /** Told of what is counted. */
+  readonly metrics: MetricsSink | undefined;
+  /** What is answered besides; `undefined` answers nothing. */
+  readonly operations: OperationsSettings | undefined;
   /** Where time comes from. */
   readonly clock: Clock;
 }
@@ -133,9 +152,11 @@ export function resolveHandlerOptions(
     principalOf,
     logger,
     onError,
+    metrics,
+    operations = false,
     clock = systemClock,
   } = options;
-  checkPath(path);
+  checkPath("path", path);
   checkOrigins(allowedOrigins);
   checkCount("maxMessageBytes", maxMessageBytes);
   checkCount("maxSendBytes", maxSendBytes);
@@ -144,8 +165,11 @@ export function resolveHandlerOptions(
   checkHeartbeat(heartbeatTimeout);
   checkFunction("onError", onError);
   checkFunction("principalOf", principalOf);
+  for (const method of ["add", "record"] as const) {
+    if (metrics !== undefined) checkMethod(`metrics.${method}`, metrics[method]);
+  }
   for (const level of ["debug", "info", "warn", "error"] as const) {
-    if (logger !== undefined) checkFunction(`logger.${level}`, logger[level]);
+    if (logger !== undefined) checkMethod(`logger.${level}`, logger[level]);
   }
   return {
     path,
@@ -162,6 +186,10 @@ export function resolveHandlerOptions(
     principalOf,
     logger,
     onError,
+    metrics,
+    operations: operations === false
+      ? undefined
+      : resolveOperationsOptions(operations, path, checkPath),
     clock,
   };
 }
@@ -170,12 +198,12 @@ function fault(option: string, rule: string, value: unknown): string {
   return `Cannot create handler as "${option}" must be ${rule}: current value is ${value}`;
 }
 
-function checkPath(path: string): void {
+function checkPath(option: string, path: string): void {
   const isPath = typeof path === "string" &&
     URL.parse(path, "http://host")?.pathname === path;
   if (isPath) return;
   const rule = 'a path that starts with "/", without query and fragment';
-  throw new TypeError(fault("path", rule, JSON.stringify(path)));
+  throw new TypeError(fault(option, rule, JSON.stringify(path)));
 }
 
 function checkOrigins(allowed: AllowedOrigins | undefined): void {
@@ -217,7 +245,10 @@ function checkHeartbeat(value: number | false): void {
 }
 
 function checkFunction(option: string, value: unknown): void {
-  if (value === undefined && !option.startsWith("logger.")) return;
+  if (value !== undefined) checkMethod(option, value);
+}
+
+function checkMethod(option: string, value: unknown): void {
   if (typeof value === "function") return;
   throw new TypeError(fault(option, "a function", typeof value));
 }

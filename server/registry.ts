@@ -11,6 +11,16 @@ export interface Seat {
   free(): void;
 }
 
+/** What all connections of a handler are doing. */
+export interface RegistryLevels {
+  /** Those that speak plain MCP. */
+  readonly plain: number;
+  /** Requests that wait for their answer. */
+  readonly running: number;
+  /** Bytes that wait in sockets. */
+  readonly bufferedAmount: number;
+}
+
 /** All connections of a handler, and what they have done. */
 export class SessionRegistry {
   readonly #sessions = new Map<string, WebSocketServerTransport>();
@@ -46,6 +56,19 @@ export class SessionRegistry {
     let sum = this.#pastOut;
     for (const session of this.#sessions.values()) sum += session.messagesOut;
     return sum;
+  }
+
+  /** What the connections are doing at the moment; those that are being opened are not in it. */
+  levels(): RegistryLevels {
+    let plain = 0;
+    let running = 0;
+    let bufferedAmount = 0;
+    for (const session of this.#sessions.values()) {
+      if (session.protocol === "mcp") plain++;
+      running += session.running;
+      bufferedAmount += session.bufferedAmount;
+    }
+    return { plain, running, bufferedAmount };
   }
 
   /** Keeps a place for a connection that is about to open. */

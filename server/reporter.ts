@@ -1,6 +1,10 @@
 import { toError } from "../protocol/errors.ts";
 import { guard } from "../protocol/guard.ts";
 import type { Logger } from "../protocol/transport.ts";
+import type { MetricsSink } from "./metrics_sink.ts";
+
+/** Counts failures, by whose they are. */
+export const FAILURES = "bowline_failures_total";
 
 /** The longest text of a peer that is logged, in UTF-16 units. */
 const MAX_QUOTED = 200;
@@ -13,23 +17,38 @@ const MAX_QUOTED = 200;
 export class Reporter {
   readonly #logger: Logger | undefined;
   readonly #onError: ((error: Error) => unknown) | undefined;
-  #errors = 0;
+  readonly #sink: MetricsSink | undefined;
+  #failures = 0;
+  #faults = 0;
 
   /**
    * @param logger Told what happens.
    * @param onError Told of failures.
+   * @param sink Told that there was one.
    */
   constructor(
     logger: Logger | undefined,
     onError: ((error: Error) => unknown) | undefined,
+    sink?: MetricsSink,
   ) {
     this.#logger = logger;
     this.#onError = onError;
+    this.#sink = sink;
   }
 
-  /** How many failures were reported. */
+  /** How many failures were reported, on this side and of peers. */
   get errors(): number {
-    return this.#errors;
+    return this.#failures + this.#faults;
+  }
+
+  /** How many of them were on this side. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** How many were what a peer did wrong. */
+  get faults(): number {
+    return this.#faults;
   }
 
   /** Logs what somebody looking for a fault wants to know. */
@@ -54,6 +73,8 @@ export class Reporter {
    * @param thrown What was thrown.
    */
   error(during: string, thrown: unknown): void {
+    this.#failures++;
+    this.#count("server");
     this.#tell("error", during, thrown);
   }
 
@@ -65,15 +86,21 @@ export class Reporter {
    * @param thrown What was thrown.
    */
   fault(during: string, thrown: unknown): void {
+    this.#faults++;
+    this.#count("peer");
     this.#tell("warn", during, thrown);
   }
 
   #tell(level: "warn" | "error", during: string, thrown: unknown): void {
-    this.#errors++;
     const error = toError(thrown);
     this.#log(level, `${during}: ${quote(error.message)}`);
     const onError = this.#onError;
     if (onError !== undefined) guard(() => onError(error), ignore);
+  }
+
+  #count(side: "server" | "peer"): void {
+    const sink = this.#sink;
+    if (sink !== undefined) guard(() => sink.add(FAILURES, 1, { side }), ignore);
   }
 
   #log(level: "debug" | "info" | "warn" | "error", text: string): void {

@@ -35,9 +35,16 @@ To whom:
   --max-connections <n>   Refuse further connections.
                           [default: 10000; ${MAX_CHILDREN} with --stdio]
 
+  --metrics               Answer /metrics, as Prometheus reads it, to programs
+                          on this machine.
+  --public-metrics        Answer it to everybody who can reach the host, but not
+                          to web pages.
   --verbose               Log details, such as why a request was refused.
   --version               Print the version.
   -h, --help              Print this.
+
+/healthz says whether the server is alive, /readyz whether it takes connections
+(503 if not).
 
 The address is printed to the standard output, everything else to the standard
 error. SIGINT and SIGTERM let running requests finish for up to 10 seconds; the

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { MCPError, toError } from "../protocol/errors.ts";
 import { resolveStartOptions } from "./address.ts";
 import { splitCommand } from "./command_line.ts";
+import type { OperationsOptions } from "./operations.ts";
 import { isOrigin } from "./origin.ts";
 import { MAX_CHILDREN } from "./serve_help.ts";
 
@@ -30,6 +31,8 @@ export interface ServeOptions {
   readonly allowedOrigins: readonly string[] | undefined;
   /** Whether everybody who can reach it may use it. */
   readonly allowStrangers: boolean;
+  /** What is answered besides. */
+  readonly operations: OperationsOptions;
   /** Whether details are logged. */
   readonly verbose: boolean;
 }
@@ -52,10 +55,17 @@ const OPTIONS = {
   "max-connections": { type: "string" },
   "allow-origin": { type: "string", multiple: true },
   "allow-strangers": { type: "boolean", default: false },
+  "metrics": { type: "boolean", default: false },
+  "public-metrics": { type: "boolean", default: false },
   "verbose": { type: "boolean", default: false },
   "help": { type: "boolean", short: "h", default: false },
   "version": { type: "boolean", default: false },
 } as const;
+
+/** Where the metrics are, if they are asked for. */
+const METRICS_PATH = "/metrics";
+/** Paths that clients cannot connect to. */
+const OPERATIONS_PATHS = ["/healthz", "/readyz", METRICS_PATH];
 
 /** More than one letter: `c:` is a drive. */
 const URL_REGEXP = /^[a-z]{2,}:/i;
@@ -104,16 +114,31 @@ function serveCommand(values: Values, command: readonly string[] | undefined): S
       : readCount("max-connections", values["max-connections"], 1, 1_000_000),
     allowedOrigins: values["allow-origin"],
     allowStrangers: values["allow-strangers"],
+    operations: operationsOf(values),
     verbose: values.verbose,
   };
   checkServing(options);
   return { type: "serve", target, options };
 }
 
+/** Whether it lives is no secret: whoever watches the server may be on another machine. */
+function operationsOf(values: Values): OperationsOptions {
+  if (values["public-metrics"]) return { metrics: METRICS_PATH, mayRead: everybody };
+  return { metrics: values.metrics && METRICS_PATH };
+}
+
+/** Reads the metrics, if they are public. */
+export function everybody(): boolean {
+  return true;
+}
+
 function checkServing(options: ServeOptions): void {
   const { path = "/", cert, key, allowedOrigins = [] } = options;
   if (URL.parse(path, "http://host")?.pathname !== path) {
     throw new SyntaxError(`--path must be a path that starts with "/", not "${path}"`);
+  }
+  if (OPERATIONS_PATHS.includes(path)) {
+    throw new SyntaxError(`--path must not be "${path}": something else is answered there`);
   }
   if ((cert === undefined) !== (key === undefined)) {
     throw new SyntaxError("--cert and --key need each other");

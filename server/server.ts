@@ -83,9 +83,9 @@ export class MCPWebSocketServer<
     const { requestTimeout, maxRequestTimeout } = options;
     this.#settings = resolveHandlerOptions(options, { name, version });
     const info = checkServerOptions(options);
-    const { maxInFlight, clock, logger, onError } = this.#settings;
+    const { maxInFlight, clock, logger, onError, metrics } = this.#settings;
     this.#limits = { requestTimeout, maxRequestTimeout, maxInFlight, clock };
-    this.#reporter = new Reporter(logger, onError);
+    this.#reporter = new Reporter(logger, onError, metrics);
     this.#dispatcher = new Dispatcher({ info, capabilities, instructions });
     this.#handler = this.#createHandler();
   }
@@ -251,6 +251,14 @@ export class MCPWebSocketServer<
   /** How the server is doing, as it is now. */
   health(): HandlerHealth {
     return this.#handler.health();
+  }
+
+  /**
+   * What the server has done and is doing since it was started, in the text
+   * format of Prometheus (version 0.0.4). `operations` serves it.
+   */
+  metrics(): string {
+    return this.#handler.metrics();
   }
 
   readonly #abort = (): void => {

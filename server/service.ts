@@ -138,13 +138,12 @@ async function createModuleService(
       `Cannot serve module "${specifier}": its default export must be a function or an MCPWebSocketServer`,
     );
   }
-  const { path, allowedOrigins, maxConnections } = options;
-  if (path === undefined && allowedOrigins === undefined && maxConnections === undefined) {
-    return exported;
-  }
+  const { path, allowedOrigins, maxConnections, operations } = options;
+  const own = [path, allowedOrigins, maxConnections, operations.metrics || undefined];
+  if (own.every((option) => option === undefined)) return exported;
   throw new MCPError(
     "policy",
-    `Cannot serve module "${specifier}" with --path, --allow-origin or --max-connections: its server has its own`,
+    `Cannot serve module "${specifier}" with --path, --allow-origin, --max-connections or --metrics: its server has its own`,
   );
 }
 

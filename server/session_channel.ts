@@ -15,6 +15,7 @@ import {
 } from "../protocol/session/control.ts";
 import { awaitDelivery } from "../protocol/session/delivery.ts";
 import { OPEN_SIZES } from "../protocol/session/frames.ts";
+import { Handover } from "../protocol/session/handover.ts";
 import { countBytes, Outgoing } from "../protocol/session/outgoing.ts";
 import { SessionEnd, type SteeringFrame } from "../protocol/session/session_end.ts";
 import type { SendOptions } from "../protocol/transport.ts";
@@ -22,6 +23,7 @@ import { Backlog } from "./backlog.ts";
 import { awaitLeave, dismiss } from "./farewell.ts";
 import { quote } from "./reporter.ts";
 import type { Holder, SessionBudget } from "./session_budget.ts";
+import type { SessionEnding } from "./session_meter.ts";
 import type { SessionSettings } from "./session_options.ts";
 
 /** Told once when the client has a message, or why it never will. */
@@ -36,7 +38,9 @@ export interface SessionChannelOptions {
   /** The room that all sessions share. */
   readonly budget: SessionBudget;
   /** Called once, when no connection can take the session up any more, with the close code. */
-  readonly onEnd: (code: number) => void;
+  readonly onEnd: (code: number, ending: SessionEnding) => void;
+  /** Called each time that it has lost or given up a connection, with the close code. */
+  readonly onDetach: (code: number) => void;
   /** Notes a message elsewhere, too. Returns what is told when the client has it. */
   readonly journal?: ((text: string, settled: Settled | undefined) => Settled) | undefined;
   /** Told what becomes of its connections, for whoever looks for a fault. */
@@ -58,6 +62,7 @@ export class SessionChannel implements Channel, Holder {
   readonly #sink: ChannelSink;
   readonly #end: SessionEnd;
   readonly #reader: PlainReader;
+  readonly #handover: Handover;
   #link: Link | undefined;
   #liveness: Liveness | undefined;
   #backlog: Backlog | undefined;
@@ -77,9 +82,10 @@ export class SessionChannel implements Channel, Holder {
     const { settings, clock } = options;
     this.#options = options;
     this.#sink = sink;
+    this.#handover = new Handover((message) => sink.message(message));
     this.#reader = new PlainReader(
       {
-        message: (message) => sink.message(message),
+        message: (message) => this.#handover.take(message),
         fault: (error, reply) => {
           sink.fault(error);
           // Whoever was told may have ended the session.
@@ -158,7 +164,7 @@ export class SessionChannel implements Channel, Holder {
   /** Notes that somebody else has the session now: it ends here, without a word. */
   lose(): void {
     this.#fence();
-    this.#finish(CLOSE_CODES.REPLACED, "The session was taken over");
+    this.#finish("lost", { code: CLOSE_CODES.REPLACED, reason: "The session was taken over" });
   }
 
   /** See {@linkcode Channel}. */
@@ -190,16 +196,13 @@ export class SessionChannel implements Channel, Holder {
 
   /** See {@linkcode Channel}. */
   close(code: number, reason: string): void {
-    const link = this.#link;
-    if (link === undefined) return this.#finish(code, reason);
-    const { clock } = this.#options;
-    this.#finish(code, reason, (tell) => dismiss(link, { code, reason }, clock, tell));
+    this.#dismiss("closed", { code, reason });
   }
 
   /** See {@linkcode Holder}. */
   evict(): void {
     const reason = "There is no room for sessions without a connection";
-    this.#finish(CLOSE_CODES.TRY_AGAIN_LATER, reason);
+    this.#finish("evicted", { code: CLOSE_CODES.TRY_AGAIN_LATER, reason });
   }
 
   #checkSize(text: string): void {
@@ -283,7 +286,7 @@ export class SessionChannel implements Channel, Holder {
     const { clock } = this.#options;
     this.#end.bye(this.#end.received);
     const done = { code: CLOSE_CODES.DONE, reason: "" };
-    this.#finish(done.code, done.reason, (tell) => awaitLeave(link, done, clock, tell));
+    this.#finish("done", done, (tell) => awaitLeave(link, done, clock, tell));
   }
 
   #ping(): boolean {
@@ -300,11 +303,11 @@ export class SessionChannel implements Channel, Holder {
   #detach(link: Link, { code, reason }: CloseInfo): void {
     if (link !== this.#link) return;
     const { budget, clock, settings, log } = this.#options;
-    this.#unlink();
+    this.#unlink(code);
     log(`has lost its connection: ${code} ${quote(reason)}`);
     this.#expiry = clock.after(settings.windowMs, () => {
       const reason = `The client did not come back within ${settings.windowMs} ms`;
-      this.#finish(CLOSE_CODES.GOING_AWAY, reason);
+      this.#finish("expired", { code: CLOSE_CODES.GOING_AWAY, reason });
     });
     // The last, as it may have to go at once.
     budget.detach(this);
@@ -313,11 +316,12 @@ export class SessionChannel implements Channel, Holder {
   /** Takes the connection away from whoever has it: a newer one has come, or will. */
   #fence(): void {
     const link = this.#link;
-    this.#unlink();
+    this.#unlink(CLOSE_CODES.REPLACED);
     link?.abandon(CLOSE_CODES.REPLACED, "A newer connection has taken the session over");
   }
 
-  #unlink(): void {
+  #unlink(code: number): void {
+    if (this.#link !== undefined) this.#options.onDetach(code);
     this.#link = undefined;
     this.#liveness?.stop();
     this.#liveness = undefined;
@@ -344,19 +348,29 @@ export class SessionChannel implements Channel, Holder {
 
   #violate(code: number, reason: string): void {
     this.#sink.fault(new MCPConnectionError(reason, { kind: "protocol", code, retryable: false }));
-    this.close(code, reason);
+    const ending = code === CLOSE_CODES.SLOW_CONSUMER ? "overflow" : "violation";
+    this.#dismiss(ending, { code, reason });
+  }
+
+  /** Ends the session and sends its client away, if there is one. */
+  #dismiss(ending: SessionEnding, info: CloseInfo): void {
+    const link = this.#link;
+    if (link === undefined) return this.#finish(ending, info);
+    const { clock } = this.#options;
+    this.#finish(ending, info, (tell) => dismiss(link, info, clock, tell));
   }
 
   /** Ends the session; `leave` closes its connection and says when that is done. */
-  #finish(code: number, reason: string, leave?: (tell: () => void) => void): void {
+  #finish(ending: SessionEnding, info: CloseInfo, leave?: (tell: () => void) => void): void {
+    // What came in before is heard before the end, and may bring it about.
+    this.#handover.flush();
     if (this.#ended !== undefined) return;
-    const info = { code, reason };
     this.#ended = info;
-    this.#unlink();
+    this.#unlink(info.code);
     this.#end.end(endedError(info));
     this.#charge();
     this.#options.budget.release(this);
-    this.#options.onEnd(code);
+    this.#options.onEnd(info.code, ending);
     const tell = () => this.#sink.closed(info);
     if (leave === undefined) tell();
     else leave(tell);

@@ -11,6 +11,7 @@ import { Reception } from "./reception.ts";
 import type { RequestSnapshot } from "./request.ts";
 import { SessionBudgets } from "./session_budgets.ts";
 import { SessionChannel, type Settled, welcomeTerms } from "./session_channel.ts";
+import type { SessionMeter, SessionRefusal } from "./session_meter.ts";
 import type { SessionSettings } from "./session_options.ts";
 import { type ClaimOutcome, MemorySessionStore, type SessionStore } from "./session_store.ts";
 import { Turns } from "./turns.ts";
@@ -45,6 +46,8 @@ export interface SessionHostOptions {
   readonly principalOf: (request: RequestSnapshot | undefined) => string | undefined;
   /** Who serves sessions. */
   readonly events: SessionHostEvents;
+  /** Told what there is to count. */
+  readonly meter?: SessionMeter | undefined;
   /** Where time comes from. */
   readonly clock: Clock;
 }
@@ -74,7 +77,8 @@ const REFUSALS: {
   full: { code: CLOSE_CODES.AT_CAPACITY, reason: "The server is at capacity" },
   crowded: { code: CLOSE_CODES.AT_CAPACITY, reason: "Too many sessions of this principal" },
 };
-const IMPOSSIBLE: CloseInfo = {
+const IMPOSSIBLE: CloseInfo & { readonly cause: SessionRefusal } = {
+  cause: "impossible",
   code: CLOSE_CODES.BAD_CONTROL,
   reason: "More was received than was ever sent",
 };
@@ -125,6 +129,11 @@ export class SessionHost {
     return this.#budgets.total.used;
   }
 
+  /** Connections of which it is not known yet whether they belong to a session. */
+  get undecided(): number {
+    return this.#receptions.size;
+  }
+
   /** Whether one more connection may be received. */
   get hasRoom(): boolean {
     return this.#receptions.size < MAX_RECEPTIONS;
@@ -135,7 +144,10 @@ export class SessionHost {
     const reception = new Reception(link, {
       hello: (reception, hello) => this.#judge(reception, hello),
       plain: (reception) => this.#servePlain(reception),
-      refused: (reception, code, reason) => this.#dismiss(reception, code, reason),
+      refused: (reception, code, reason) => {
+        const cause = code === CLOSE_CODES.TRY_AGAIN_LATER ? "timeout" : "protocol";
+        this.#dismiss(reception, { code, reason }, cause);
+      },
       gone: (reception) => this.#receptions.delete(reception),
     }, this.#options.clock);
     this.#receptions.set(reception, request);
@@ -155,7 +167,8 @@ export class SessionHost {
     this.#isClosing = true;
     this.#unwatch?.();
     for (const reception of this.#receptions.keys()) {
-      this.#dismiss(reception, CLOSE_CODES.GOING_AWAY, LEAVING_REASON);
+      const info = { code: CLOSE_CODES.GOING_AWAY, reason: LEAVING_REASON };
+      this.#dismiss(reception, info, "closing");
     }
     await Promise.all(this.#leaving);
   }
@@ -172,7 +185,8 @@ export class SessionHost {
     const { principalOf, events } = this.#options;
     const fail = (thrown: unknown) => {
       events.failed(toError(thrown));
-      this.#dismiss(reception, CLOSE_CODES.INTERNAL_ERROR, "Internal error");
+      const info = { code: CLOSE_CODES.INTERNAL_ERROR, reason: "Internal error" };
+      this.#dismiss(reception, info, "failed");
     };
     try {
       const { attempt, resume } = hello;
@@ -198,11 +212,9 @@ export class SessionHost {
       case "resumed":
         return this.#resume(claimant, outcome.generation);
       case "unknown":
-        return this.#disown(reception, "The session is unknown");
-      default: {
-        const { code, reason } = REFUSALS[outcome.type];
-        this.#dismiss(reception, code, reason);
-      }
+        return this.#disown(reception, "unknown", "The session is unknown");
+      default:
+        this.#dismiss(reception, REFUSALS[outcome.type], outcome.type);
     }
   }
 
@@ -210,7 +222,7 @@ export class SessionHost {
     const { reception, hello, key } = claimant;
     const refusal = this.#findRefusal(hello);
     if (refusal !== undefined) {
-      this.#dismiss(reception, refusal.code, refusal.reason);
+      this.#dismiss(reception, refusal, refusal.cause);
       return this.#end(key, generation, false);
     }
     this.#disinherit(key);
@@ -223,6 +235,7 @@ export class SessionHost {
       this.#live.set(key, live);
       return live.channel;
     }, request);
+    this.#options.meter?.sessionOpened();
     const live = this.#live.get(key);
     if (live !== undefined) this.#hand(reception, hello, live.channel, false);
     serve();
@@ -230,14 +243,16 @@ export class SessionHost {
 
   #createChannel(claimant: Claimant, sink: ChannelSink, live: () => Live): SessionChannel {
     const { key, principal, hello } = claimant;
-    const { settings, server, clock, events } = this.#options;
+    const { settings, server, clock, events, meter } = this.#options;
     return new SessionChannel(sink, {
       settings,
       server,
       clock,
       budget: this.#budgets.take(principal),
       log: (text) => events.log(`Session ${hello.session} ${text}`),
-      onEnd: (code) => {
+      onDetach: (code) => meter?.connectionClosed(code),
+      onEnd: (code, ending) => {
+        meter?.sessionEnded(ending);
         this.#budgets.giveBack(principal);
         // If somebody else has its place, the store knows that one alone.
         if (this.#live.get(key) !== live()) return;
@@ -249,9 +264,11 @@ export class SessionHost {
     });
   }
 
-  #findRefusal({ received }: Hello): CloseInfo | undefined {
-    if (this.#isClosing) return { code: CLOSE_CODES.AT_CAPACITY, reason: LEAVING_REASON };
-    if (!this.#options.events.hasRoom()) return REFUSALS.full;
+  #findRefusal({ received }: Hello): (CloseInfo & { cause: SessionRefusal }) | undefined {
+    if (this.#isClosing) {
+      return { code: CLOSE_CODES.AT_CAPACITY, reason: LEAVING_REASON, cause: "closing" };
+    }
+    if (!this.#options.events.hasRoom()) return { ...REFUSALS.full, cause: "full" };
     return received > 0 ? IMPOSSIBLE : undefined;
   }
 
@@ -269,7 +286,7 @@ export class SessionHost {
     const live = this.#live.get(key);
     if (live === undefined) {
       // Another server had it, and took what it knew of it along.
-      this.#disown(reception, "The session is not here");
+      this.#disown(reception, "elsewhere", "The session is not here");
       return this.#end(key, generation, false);
     }
     live.generation = generation;
@@ -277,10 +294,14 @@ export class SessionHost {
       case "resumable":
         return;
       case "impossible":
-        return this.#dismiss(reception, IMPOSSIBLE.code, IMPOSSIBLE.reason);
+        return this.#dismiss(reception, IMPOSSIBLE, IMPOSSIBLE.cause);
       case "lost":
         live.channel.lose();
-        this.#disown(reception, "Messages were forgotten that the client does not have");
+        this.#disown(
+          reception,
+          "forgotten",
+          "Messages were forgotten that the client does not have",
+        );
     }
   }
 
@@ -295,22 +316,27 @@ export class SessionHost {
     const judgement = channel.attach(link, hello, resumed);
     if (judgement !== "resumable") return judgement;
     this.#receptions.delete(reception);
+    const { meter } = this.#options;
+    meter?.connectionOpened("session");
+    if (resumed) meter?.sessionResumed();
     for (const frame of reception.release()) channel.receive(link, frame);
     return judgement;
   }
 
   /** Says that there is no such session; the client may ask for a new one on the same connection. */
-  #disown(reception: Reception, reason: string): void {
-    const { settings, server } = this.#options;
+  #disown(reception: Reception, cause: SessionRefusal, reason: string): void {
+    const { settings, server, meter } = this.#options;
+    meter?.connectionRefused(cause);
     const terms = welcomeTerms(settings, server);
     reception.link.send(welcomeFrame({ resumed: false, received: 0, reason, ...terms }));
     reception.retry();
   }
 
-  #dismiss(reception: Reception, code: number, reason: string): void {
+  #dismiss(reception: Reception, { code, reason }: CloseInfo, cause: SessionRefusal): void {
     if (!this.#receptions.delete(reception)) return;
     reception.release();
-    const { clock, events } = this.#options;
+    const { clock, events, meter } = this.#options;
+    meter?.connectionRefused(cause);
     events.log(`Connection sent away with ${code}: ${reason}`);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#leaving.add(promise);

@@ -12,6 +12,7 @@ import {
   isRequestId,
   isResponse,
   type JsonRpcMessage,
+  type JsonRpcResponse,
   type RequestId,
 } from "../protocol/jsonrpc.ts";
 import { CANCELLED } from "../protocol/mcp.ts";
@@ -20,6 +21,24 @@ import type { MessageExtra, SendOptions } from "../protocol/transport.ts";
 import { checkCloseCode } from "./close_code.ts";
 import { InFlight } from "./in_flight.ts";
 import type { RequestSnapshot } from "./request.ts";
+
+/** Told what a connection does, as often as it does it: it must be quick, and not throw. */
+export interface TransportMeter {
+  /** A message came in or went out; absent if nobody wants to know. */
+  readonly message?: ((direction: "in" | "out") => void) | undefined;
+  /**
+   * A request was answered.
+   *
+   * @param duration The time since it came in, in milliseconds.
+   */
+  answered(duration: number): void;
+  /**
+   * An answer was an error.
+   *
+   * @param code Its JSON-RPC code.
+   */
+  failed(code: number): void;
+}
 
 /** Options of {@linkcode WebSocketServerTransport}. */
 export interface WebSocketServerTransportOptions {
@@ -52,6 +71,8 @@ export interface WebSocketServerTransportOptions {
   readonly maxInFlight?: number | undefined;
   /** Told of what goes wrong, besides whoever holds the `onerror` slot. */
   readonly onError?: ((error: Error) => void) | undefined;
+  /** Told what there is to count. */
+  readonly meter?: TransportMeter | undefined;
   /** Where time comes from. */
   readonly clock?: Clock | undefined;
 }
@@ -97,6 +118,8 @@ export class WebSocketServerTransport extends SocketTransport {
   readonly #maxInFlight: number;
   readonly #onError: ((error: Error) => void) | undefined;
   readonly #inFlight: InFlight;
+  readonly #meter: TransportMeter | undefined;
+  readonly #onTraffic: TransportMeter["message"];
   #lastActivity: number;
   #messagesIn = 0;
   #messagesOut = 0;
@@ -140,6 +163,8 @@ export class WebSocketServerTransport extends SocketTransport {
     this.#maxInFlight = maxInFlight;
     this.#inFlight = new InFlight(maxInFlight);
     this.#onError = onError;
+    this.#meter = options.meter;
+    this.#onTraffic = options.meter?.message;
     this.closed.then(() => this.#inFlight.clear());
   }
 
@@ -235,7 +260,7 @@ export class WebSocketServerTransport extends SocketTransport {
     options?: SendOptions,
   ): void | Promise<void> {
     const waiting = super.post(message, options);
-    if (isResponse(message)) this.#settle(message.id);
+    if (isResponse(message)) this.#noteAnswer(message);
     return waiting;
   }
 
@@ -247,16 +272,19 @@ export class WebSocketServerTransport extends SocketTransport {
   ): void | Promise<void> {
     const waiting = super.write(text, message, options);
     this.#messagesOut++;
+    this.#onTraffic?.("out");
     return waiting;
   }
 
   /** Gives a message to the application. */
   protected override deliver(message: JsonRpcMessage): void {
+    const now = this.#clock.now();
     this.#messagesIn++;
-    this.#lastActivity = this.#clock.now();
+    this.#lastActivity = now;
+    this.#onTraffic?.("in");
     if (isRequest(message)) {
       if (this.#inFlight.isFull) return this.#refuse(message.id);
-      this.#inFlight.add(message.id, message.method);
+      this.#inFlight.add(message.id, message.method, now);
     } else if (isNotification(message) && message.method === CANCELLED) {
       this.#settle(message.params?.requestId);
     }
@@ -278,10 +306,19 @@ export class WebSocketServerTransport extends SocketTransport {
     );
     const response = errorResponse(error, id);
     this.relay(JSON.stringify(response), response);
+    this.#meter?.failed(response.error.code);
   }
 
-  #settle(id: unknown): void {
-    if (isRequestId(id)) this.#inFlight.settle(id);
+  #noteAnswer(response: JsonRpcResponse): void {
+    const since = this.#settle(response.id);
+    const meter = this.#meter;
+    if (meter === undefined) return;
+    if (since !== undefined) meter.answered(this.#clock.now() - since);
+    if ("error" in response) meter.failed(response.error.code);
+  }
+
+  #settle(id: unknown): number | undefined {
+    return isRequestId(id) ? this.#inFlight.settle(id) : undefined;
   }
 }
 

@@ -8,6 +8,13 @@ export interface SessionLimits {
   readonly bufferMessages: number;
 }
 
+/** What the end that dials takes for granted before it is told: so much may come behind the first hello. */
+export const FIRST_LIMITS: SessionLimits = {
+  messageBytes: 64 * 1024,
+  bufferBytes: 64 * 1024,
+  bufferMessages: 64,
+};
+
 /** A number and the range it is brought into. */
 interface Range {
   readonly min: number;
@@ -47,5 +54,14 @@ export function narrow(ours: SessionLimits, theirs: SessionLimits): SessionLimit
     messageBytes: theirs.messageBytes,
     bufferBytes: Math.min(ours.bufferBytes, theirs.bufferBytes),
     bufferMessages: Math.min(ours.bufferMessages, theirs.bufferMessages),
+  };
+}
+
+/** Limits that let in whatever one or the other does. */
+export function widen(one: SessionLimits, other: SessionLimits): SessionLimits {
+  return {
+    messageBytes: Math.max(one.messageBytes, other.messageBytes),
+    bufferBytes: Math.max(one.bufferBytes, other.bufferBytes),
+    bufferMessages: Math.max(one.bufferMessages, other.bufferMessages),
   };
 }

@@ -16,7 +16,7 @@ export interface ReceiverEvents {
  * place, when it is handed to the application: what is not counted comes again.
  */
 export class Receiver {
-  readonly #limits: SessionLimits;
+  readonly #room: SessionLimits;
   readonly #events: ReceiverEvents;
   readonly #acknowledger: Acknowledger;
   readonly #assembler: PieceAssembler;
@@ -29,9 +29,10 @@ export class Receiver {
   /**
    * @param limits What this end takes.
    * @param events Who listens.
+   * @param room What it holds until somebody listens.
    */
-  constructor(limits: SessionLimits, events: ReceiverEvents) {
-    this.#limits = limits;
+  constructor(limits: SessionLimits, events: ReceiverEvents, room: SessionLimits = limits) {
+    this.#room = room;
     this.#events = events;
     this.#acknowledger = new Acknowledger(limits);
     this.#assembler = new PieceAssembler(limits.messageBytes);
@@ -120,9 +121,9 @@ export class Receiver {
     this.#events.message(message);
   }
 
-  /** One message more than the window is let in: it may be as large as it likes, alone. */
+  /** One message more than there is room for is let in: it may be as large as it likes, alone. */
   #hold(held: Queue<string>, message: string): void {
-    const { bufferMessages, bufferBytes } = this.#limits;
+    const { bufferMessages, bufferBytes } = this.#room;
     if (held.size >= bufferMessages || this.#heldUnits > bufferBytes) {
       return this.#events.violation("More messages are unacknowledged than the window holds");
     }

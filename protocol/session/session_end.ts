@@ -2,7 +2,7 @@ import type { Clock, Timer } from "../clock.ts";
 import { ACK_DELAY } from "./acknowledger.ts";
 import { ackFrame, byeFrame, type ControlFrame, parseControl, pingFrame } from "./control.ts";
 import type { FrameSizes } from "./frames.ts";
-import type { SessionLimits } from "./limits.ts";
+import { FIRST_LIMITS, type SessionLimits, widen } from "./limits.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { Receiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
@@ -88,7 +88,7 @@ export class SessionEnd {
     this.#receiver = new Receiver(limits, {
       message: (text) => events.message(text),
       violation: (reason) => events.violation(reason),
-    });
+    }, widen(limits, FIRST_LIMITS));
   }
 
   /** How many messages were handed to the application. */

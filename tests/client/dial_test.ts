@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { MCPConnectionError, MCPTimeoutError } from "../../protocol/errors.ts";
 import { dial, type DialRequest, prepare } from "../../client/dial.ts";
+import type { Link } from "../../protocol/link.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { setGlobal } from "../support/globals.ts";
 
@@ -34,11 +35,11 @@ class StubSocket {
 interface Dialled {
   readonly clock: ManualClock;
   readonly controller: AbortController;
-  readonly link: ReturnType<typeof dial>;
+  readonly link: Promise<Link>;
   readonly socket: StubSocket;
 }
 
-function start(given: Partial<DialRequest> = {}): Dialled {
+function start(given: Partial<DialRequest<Link>> = {}): Dialled {
   const clock = new ManualClock();
   const controller = new AbortController();
   const link = dial({
@@ -49,7 +50,7 @@ function start(given: Partial<DialRequest> = {}): Dialled {
     httpClient: undefined,
     timeout: 100,
     signal: controller.signal,
-    events: { frame() {}, closed() {} },
+    take: (link: Link) => link,
     clock,
     ...given,
   });

@@ -106,7 +106,9 @@ Deno.test("bridge tells what it does when asked to", async () => {
 Deno.test("cli prints help and version, and exits with 0", async () => {
   await using help = new RunningCommand(MAIN, ["--help"], { permissions: [] });
   assertEquals(await help.exit(), 0);
-  assertStringIncludes(help.stdout.join("\n"), "bridge");
+  for (const command of ["bridge", "doctor"]) {
+    assertStringIncludes(help.stdout.join("\n"), `  ${command} `);
+  }
   await using bridgeHelp = new RunningCommand(MAIN, ["bridge", "--help"], { permissions: [] });
   assertEquals(await bridgeHelp.exit(), 0);
   assertEquals(bridgeHelp.stdout.join("\n"), BRIDGE_HELP);

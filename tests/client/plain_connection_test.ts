@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MCPConnectionError, MCPRpcError, MCPTimeoutError } from "../../protocol/errors.ts";
-import { parseEndpoint } from "../../client/endpoint.ts";
+import { dial } from "../../client/dial.ts";
 import type { WebSocketClientOptions } from "../../client/options.ts";
 import { resolveOptions } from "../../client/resolved_options.ts";
-import { PlainConnection, resultOf } from "../../client/plain_connection.ts";
+import { PlainConnection } from "../../client/plain_connection.ts";
+import { resultOf } from "../../client/private_requests.ts";
 import type { Json } from "../support/json_socket.ts";
 import { playLegacy, type Script, ScriptedServer } from "../support/scripted_server.ts";
 import { until } from "../support/until.ts";
@@ -21,14 +22,20 @@ async function open(url: string, options: WebSocketClientOptions = {}): Promise<
     frame() {},
     message: (message: Json) => messages.push(message),
     fault: (error: Error) => faults.push(error),
+    goaway() {},
   };
-  const { signal } = new AbortController();
-  const connection = await PlainConnection.open(
-    parseEndpoint(url),
-    resolveOptions(options),
-    sink,
-    signal,
-  );
+  const { clock, httpClient, ...resolved } = resolveOptions(options);
+  const connection = await dial({
+    url,
+    name: url,
+    protocols: ["mcp"],
+    headers: new Headers(),
+    httpClient,
+    timeout: 5_000,
+    signal: new AbortController().signal,
+    clock,
+    take: (link) => new PlainConnection(link, { ...resolved, httpClient, clock }, sink),
+  });
   return { connection, messages, faults };
 }
 
@@ -39,8 +46,8 @@ Deno.test("PlainConnection.ask() asks under ids of its own; the answer stays her
   );
   const { connection, messages } = await open(server.url);
   const answers = await Promise.all([
-    connection.ask("a", { n: 1 }),
-    connection.ask("b", undefined),
+    connection.requests.ask({ method: "a", params: { n: 1 } }),
+    connection.requests.ask({ method: "b" }),
   ]);
   assertEquals(heard, [
     { jsonrpc: "2.0", id: -1, method: "a", params: { n: 1 } },
@@ -62,7 +69,7 @@ Deno.test("PlainConnection keeps answers to itself that nobody waits for any mor
     await visit.end();
   });
   const { connection, messages } = await open(server.url, { connectTimeout: 30 });
-  const error = await assertRejects(() => connection.ask("a", undefined), MCPTimeoutError);
+  const error = await assertRejects(() => connection.requests.ask({ method: "a" }), MCPTimeoutError);
   assertEquals(error.message, 'Peer did not answer "a" within 30 ms');
   connection.send("{}");
   await until(() => messages.length > 0);
@@ -74,13 +81,13 @@ Deno.test("PlainConnection.ask() waits no longer than its own limit, or its sign
   await using server = new ScriptedServer((visit) => playLegacy(visit, () => true));
   const { connection } = await open(server.url);
   const late = await assertRejects(
-    () => connection.ask("a", undefined, { timeout: 10 }),
+    () => connection.requests.ask({ method: "a" }, { timeout: 10 }),
     MCPTimeoutError,
   );
   assertEquals(late.timeout, 10);
   const controller = new AbortController();
   const reason = new Error("enough");
-  const asked = connection.ask("b", undefined, { signal: controller.signal });
+  const asked = connection.requests.ask({ method: "b" }, { signal: controller.signal });
   controller.abort(reason);
   assertEquals(await assertRejects(() => asked), reason);
   await connection.close();
@@ -93,7 +100,7 @@ Deno.test("PlainConnection.ask() fails when the connection is lost", async () =>
     await visit.close(1012, "so long");
   });
   const { connection } = await open(server.url);
-  const error = await assertRejects(() => connection.ask("a", undefined), MCPConnectionError);
+  const error = await assertRejects(() => connection.requests.ask({ method: "a" }), MCPConnectionError);
   assertEquals([error.code, error.verdict?.cause], [1012, "restarting"]);
   assertEquals(connection.isOpen, false);
 });
@@ -120,7 +127,9 @@ for (const [name, end] of Object.entries(ENDS)) {
     const script: Script = (visit) => playLegacy(visit);
     await using server = new ScriptedServer(script);
     const { connection } = await open(server.url, { heartbeat: { interval: 10 } });
-    connection.watch({ interval: 10, timeout: 10, maxMissed: 1, discover: false }, () => undefined);
+    const heartbeat = { interval: 10, timeout: 10, maxMissed: 1, discover: false };
+    const pings = { pinged() {}, ponged() {}, missed() {} };
+    connection.watch({ heartbeat, question: () => undefined, pings });
     await end(connection);
     await end(connection);
     assertEquals((await connection.lost).cause, "done");

@@ -30,7 +30,7 @@ interface Dial {
   readonly at: number;
   readonly signal: AbortSignal;
   /** Opens it; gives what loses the connection with a close code. */
-  open(): (code: number, reason?: string) => void;
+  open(hasProgressed?: boolean): (code: number, reason?: string) => void;
   fail(error?: Error): void;
 }
 
@@ -42,6 +42,10 @@ class Supervised implements Disposable {
   readonly losses: [string, boolean][] = [];
   readonly ends: Error[] = [];
   readonly supervisor: Supervisor;
+  /** Called while a loss is told. */
+  onLoss = () => {};
+  /** Whether there is a session that the server should still have. */
+  mayStillResume = false;
   policy: ReconnectOptions | false;
   readonly #random;
 
@@ -51,8 +55,12 @@ class Supervised implements Disposable {
     this.supervisor = new Supervisor({
       open: (signal) => this.#open(signal),
       policy: () => this.policy,
+      mayStillResume: () => this.mayStillResume,
       onState: (state) => this.states.push(state.status),
-      onLoss: (loss, willRetry) => this.losses.push([loss.cause, willRetry]),
+      onLoss: (loss, willRetry) => {
+        this.losses.push([loss.cause, willRetry]);
+        this.onLoss();
+      },
       onEnd: (reason) => this.ends.push(reason),
       clock: systemClock,
     });
@@ -109,9 +117,9 @@ class Supervised implements Disposable {
     this.dials.push({
       at: this.time.now,
       signal,
-      open() {
+      open(hasProgressed = false) {
         const lost = Promise.withResolvers<Loss>();
-        resolve({ lost: lost.promise });
+        resolve({ lost: lost.promise, hasProgressed });
         return (code, reason = "") => lost.resolve(lossOf({ code, reason }));
       },
       fail: (error = new MCPConnectionError("refused")) => reject(error),
@@ -423,6 +431,20 @@ Deno.test("reconnect() cuts the pause of the first connection short, too", async
   it.dial(1).open();
   await start;
   assertEquals([it.status, it.ends.length], ["connected", 0]);
+});
+
+Deno.test("reconnect() while a loss is told dials at once", async () => {
+  using it = new Supervised();
+  const lose = await it.started();
+  it.onLoss = () => assertEquals(it.supervisor.reconnect(), true);
+  lose(1013, "retry-after=300");
+  await it.pass(1);
+  const loseAgain = it.dial(1).open();
+  await it.pass(1);
+  // Before its time: the pause of a dial that failed is cut short, too.
+  loseAgain(1013, "retry-after=300");
+  await it.pass(1);
+  assertEquals([it.dials.length, it.status], [3, "connecting"]);
 });
 
 Deno.test("reconnect() does nothing while there is a connection, a dial, or nothing", async () => {

@@ -12,22 +12,27 @@ function createClient(timeoutMs = 5_000): Client {
   });
 }
 
-Deno.test("SDK v2 falls back to initialize on the same connection when its probe is not answered", async () => {
-  const journal = new Journal();
-  await using served = serveScript({ initialize: initializing() }, journal);
-  const client = createClient(50);
-  await client.connect(new WebSocketClientTransport(served.url));
-  assertEquals(client.getProtocolEra(), "legacy");
-  await journal.seen("got notifications/initialized");
-  assertEquals(journal.entries, [
-    "opened",
-    "got server/discover",
-    "got initialize",
-    "got ping",
-    "got notifications/initialized",
-  ]);
-  await client.close();
-});
+/** A plain peer is asked something before it is told what it does not answer. */
+const ESCORTS = { "mcp": ["got ping"], "bowline.v1": [] };
+
+for (const [protocol, escort] of Object.entries(ESCORTS)) {
+  Deno.test(`SDK v2 falls back to initialize on the same connection when its probe is not answered, over ${protocol}`, async () => {
+    const journal = new Journal();
+    await using served = serveScript({ initialize: initializing() }, journal);
+    const client = createClient(50);
+    await client.connect(new WebSocketClientTransport(served.url, { protocols: [protocol] }));
+    assertEquals(client.getProtocolEra(), "legacy");
+    await journal.seen("got notifications/initialized");
+    assertEquals(journal.entries, [
+      "opened",
+      "got server/discover",
+      "got initialize",
+      ...escort,
+      "got notifications/initialized",
+    ]);
+    await client.close();
+  });
+}
 
 Deno.test("SDK v2 gives up on a silent server when a transport has no stderr and pid", async () => {
   await using served = serveScript({ initialize: initializing() }, new Journal());

@@ -29,11 +29,24 @@ for (const kind of KINDS) {
     assertEquals(await connected.call("echo", { text: "still here" }), "still here");
   });
 
-  Deno.test(`client "${kind}" does not repeat what is too large for its server`, async () => {
+  Deno.test(`client "${kind}" does not even send what its server says is too large`, async () => {
     await using server = createOwnServer(createScene(), { maxMessageBytes: 4_000 });
     const { url } = await server.start({ port: 0 });
     let dials = 0;
     const transport = { reconnect: SOON, hooks: { onDial: () => dials++ } };
+    await using connected = await connectClient(kind, url, { transport });
+    const text = "x".repeat(4_000);
+    await assertRejects(() => connected.call("echo", { text }), RangeError, "4000");
+    assertEquals(await connected.call("echo", { text: "still here" }), "still here");
+    assertEquals(dials, 1);
+  });
+
+  Deno.test(`client "${kind}" does not repeat what is too large for its plain server`, async () => {
+    await using server = createOwnServer(createScene(), { maxMessageBytes: 4_000 });
+    const { url } = await server.start({ port: 0 });
+    let dials = 0;
+    const hooks = { onDial: () => dials++ };
+    const transport = { protocols: ["mcp"], reconnect: SOON, hooks };
     await using connected = await connectClient(kind, url, { transport });
     await connected.listTools(); // Now it knows that `echo` may be repeated.
     const text = "x".repeat(4_000);

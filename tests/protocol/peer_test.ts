@@ -969,6 +969,15 @@ Deno.test("JsonRpcPeer.notify() sends a notification", async () => {
   ]);
 });
 
+Deno.test("JsonRpcPeer.notify() hands its options on to send()", async () => {
+  const options: unknown[] = [];
+  const { peer } = setUp({ send: (_message, given) => void options.push(given) });
+  const given = { delivered: true, deliveryTimeout: 5 };
+  await peer.notify("x", undefined, given);
+  await peer.notify("x");
+  assertEquals(options, [given, undefined]);
+});
+
 Deno.test("JsonRpcPeer.notify() resolves when send() does", async () => {
   const gate = Promise.withResolvers<void>();
   const { peer } = setUp({ send: () => gate.promise });

@@ -1,5 +1,10 @@
-/** Does what is asked with the server's process. */
-export type SignalListener = (signal: Deno.Signal) => Promise<void>;
+/** Does what is asked with the server's process, and the way to it. */
+export interface ControlEvents {
+  /** Signals the process. */
+  signal(signal: Deno.Signal): Promise<void>;
+  /** Cuts all connections on the way. */
+  cut(): void;
+}
 
 const PAGE =
   '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Scenario</title></html>\n';
@@ -13,17 +18,17 @@ export class Control implements AsyncDisposable {
   readonly url: string;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #bundle: string;
-  readonly #signal: SignalListener;
+  readonly #events: ControlEvents;
   /** Endpoints that have opened once. */
   readonly #used = new Set<string>();
 
   /**
    * @param bundle The path of the scenario's bundle.
-   * @param signal Does what is asked with the server's process.
+   * @param events Does what is asked.
    */
-  constructor(bundle: string, signal: SignalListener) {
+  constructor(bundle: string, events: ControlEvents) {
     this.#bundle = bundle;
-    this.#signal = signal;
+    this.#events = events;
     this.#server = Deno.serve(
       { hostname: "127.0.0.1", port: 0, onListen() {} },
       (request) => this.#answer(request),
@@ -45,7 +50,10 @@ export class Control implements AsyncDisposable {
       case "scenario.js":
         return respond(await Deno.readTextFile(this.#bundle), "text/javascript");
       case "signal":
-        await this.#signal(detail as Deno.Signal);
+        await this.#events.signal(detail as Deno.Signal);
+        return new Response(null, { status: 204 });
+      case "cut":
+        this.#events.cut();
         return new Response(null, { status: 204 });
       case "status":
         return refuse(Number(detail));

@@ -13,11 +13,14 @@ export function expectedSteps(abilities: Abilities): Sights {
     ...expectedCalls("modern", "2026-07-28"),
     "the server asks the client": "The client says Ready? Yes.",
     "a token arrives": abilities.sendsHeaders
-      ? { authorization: "Bearer c2VjcmV0", custom: null, protocols: "mcp" }
-      : { authorization: null, custom: null, protocols: "mcp, mcp.auth.c2VjcmV0" },
+      ? { authorization: "Bearer c2VjcmV0", custom: null, protocols: "mcp, bowline.v1" }
+      : { authorization: null, custom: null, protocols: "mcp, bowline.v1, mcp.auth.c2VjcmV0" },
     ...expectedRefusals(abilities),
-    ...expectedLosses("legacy"),
-    ...expectedLosses("modern"),
+    ...expectedLosses("legacy, mcp"),
+    ...expectedLosses("modern, mcp"),
+    ...expectedLosses("legacy, bowline.v1"),
+    ...expectedLosses("modern, bowline.v1"),
+    ...EXPECTED_SESSIONS,
     "the server freezes and thaws": { losses: ["heartbeat"], echo: "thawed" },
     "closing while the server is frozen": { status: "disconnected", isQuick: true },
     "refused when it comes back": { status: "failed", error: "MCPConnectionError", closes: 1 },
@@ -91,7 +94,7 @@ function expectedRefusals({ saysWhy, opensAnySubprotocol, sendsHeaders }: Abilit
     "a subprotocol that carries a credential": badSubprotocol,
     "a binary frame": { status: "failed", error: dialError(OURS) },
     "headers": sendsHeaders
-      ? { authorization: null, custom: "value", protocols: "mcp" }
+      ? { authorization: null, custom: "value", protocols: "mcp, bowline.v1" }
       : dialError(OURS),
     "a runtime without WebSocket": dialError(OURS),
   };
@@ -106,9 +109,30 @@ function dialError([kind, cause, retryable, status]: DialFacts): unknown {
   return status === undefined ? error : { ...error, status };
 }
 
-function expectedLosses(era: string): Sights {
+const RESUMED = { sessionsLost: 0, isResumed: true };
+
+const EXPECTED_SESSIONS: Sights = {
+  "a session goes on when its connection is cut": {
+    counted: "Counted to 6",
+    progress: [1, 2, 3, 4, 5, 6],
+    isSame: true,
+    ...RESUMED,
+  },
+  "a session goes on when its connection is cut within large messages": {
+    isSame: true,
+    ...RESUMED,
+  },
+  "a notification is confirmed": [1, 2],
+  "a notification is not confirmed by a plain server": {
+    error: { name: "MCPError", kind: "session", retryable: false },
+    wasSent: false,
+  },
+  "a health check in a session": { status: "healthy", wasAnswered: true },
+};
+
+function expectedLosses(title: string): Sights {
   return {
-    [`${era}: the server is killed and comes back`]: {
+    [`${title}: the server is killed and comes back`]: {
       started: ["unsafe", "safe"],
       losses: ["reset"],
       unsafe: {
@@ -122,7 +146,7 @@ function expectedLosses(era: string): Sights {
       isOther: true,
       status: "initialized",
     },
-    [`${era}: the server restarts in good order`]: {
+    [`${title}: the server restarts in good order`]: {
       running: "Counted to 1",
       queued: "after",
       losses: [{ cause: "restarting", code: 1012, reason: "Restarting" }],

@@ -18,10 +18,13 @@ import {
 } from "./_world.ts";
 
 /** What a client does when its connection is lost. */
-export function losses(era: Era): Steps {
+export function losses(era: Era, protocol: string): Steps {
+  const options = { era, protocols: [protocol] };
   return {
-    [`${era}: the server is killed and comes back`]: (places) => survivesKill(places, era),
-    [`${era}: the server restarts in good order`]: (places) => survivesRestart(places, era),
+    [`${era}, ${protocol}: the server is killed and comes back`]: (places) =>
+      survivesKill(places, options),
+    [`${era}, ${protocol}: the server restarts in good order`]: (places) =>
+      survivesRestart(places, options),
   };
 }
 
@@ -34,8 +37,11 @@ export const MORE_LOSSES: Steps = {
 };
 
 /** One client object, before, while and after its server's process is another. */
-async function survivesKill(places: Places, era: Era): Promise<unknown> {
-  return await withClient(places.server, { era }, async (client) => {
+async function survivesKill(
+  places: Places,
+  options: MCPWebSocketClientOptions,
+): Promise<unknown> {
+  return await withClient(places.server, options, async (client) => {
     const losses = recordLosses(client);
     await client.request("tools/list");
     const { pid } = await readJournal(client);
@@ -57,8 +63,11 @@ async function survivesKill(places: Places, era: Era): Promise<unknown> {
 }
 
 /** What is in flight is answered before the server goes. */
-async function survivesRestart(places: Places, era: Era): Promise<unknown> {
-  return await withClient(places.server, { era }, async (client) => {
+async function survivesRestart(
+  places: Places,
+  options: MCPWebSocketClientOptions,
+): Promise<unknown> {
+  return await withClient(places.server, options, async (client) => {
     const losses = recordLosses(client);
     const { pid } = await readJournal(client);
     const running = callTool(client, "count", { to: 1, pause: 200 });

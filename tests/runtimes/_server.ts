@@ -19,6 +19,7 @@ interface StageTool {
 
 const started: string[] = [];
 const aborted: string[] = [];
+const notes: unknown[] = [];
 
 const TOOLS: Readonly<Record<string, StageTool>> = {
   /** Gives back its text. */
@@ -73,7 +74,8 @@ server.handle("tools/call", async ({ name, arguments: args = {} }, context) => {
   if (tool === undefined) throw new MCPRpcError(-32602, `Unknown tool: "${name}"`);
   return { content: [{ type: "text", text: String(await tool.call(args, context)) }] };
 });
-server.handle("x/journal", () => ({ pid: Deno.pid, started, aborted }));
+server.handle("x/journal", () => ({ pid: Deno.pid, started, aborted, notes }));
+server.onNotification("x/note", ({ n }) => void notes.push(n));
 server.handle("x/handshake", (_params, { session }) => {
   const headers = session.transport.request?.headers;
   return {

@@ -1,3 +1,4 @@
+import { ChaosLink } from "../support/chaos_link.ts";
 import { Control } from "./_control.ts";
 import type { Places } from "./scenario.ts";
 import { ServerProcess } from "./_server_process.ts";
@@ -9,6 +10,7 @@ export class Stage implements AsyncDisposable {
   /** What the scenario is told. */
   readonly places: Places;
   readonly #control: Control;
+  readonly #link: ChaosLink;
   readonly #silent: Deno.TcpListener;
   readonly #untrusted: Deno.HttpServer<Deno.NetAddr>;
   #server: ServerProcess;
@@ -16,12 +18,17 @@ export class Stage implements AsyncDisposable {
   private constructor(bundle: string, server: ServerProcess) {
     this.bundle = bundle;
     this.#server = server;
-    this.#control = new Control(bundle, (signal) => this.#signal(signal));
+    this.#link = ChaosLink.open(server.port);
+    this.#control = new Control(bundle, {
+      signal: (signal) => this.#signal(signal),
+      cut: () => void this.#link.cut(),
+    });
     // Connections are made by the system; nobody accepts, so nobody answers.
     this.#silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     this.#untrusted = serveUntrusted();
     this.places = {
       server: `ws://127.0.0.1:${server.port}/mcp`,
+      frail: this.#link.url(),
       control: this.#control.url,
       hostile: this.#control.url.replace("http:", "ws:"),
       refused: `ws://127.0.0.1:${findClosedPort()}/mcp`,
@@ -38,6 +45,7 @@ export class Stage implements AsyncDisposable {
   /** Leaves nothing behind. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#silent.close();
+    await this.#link.close();
     await this.#control[Symbol.asyncDispose]();
     await this.#untrusted.shutdown();
     await this.#server[Symbol.asyncDispose]();

@@ -13,6 +13,8 @@ export type Era = "legacy" | "modern";
 export interface Places {
   /** The MCP server's WebSocket URL. */
   readonly server: string;
+  /** The same server, behind a link that can be cut. */
+  readonly frail: string;
   /** Where to ask for signals to the server's process; an HTTP URL without a slash at its end. */
   readonly control: string;
   /** Where endpoints refuse and misbehave; a WebSocket URL without a slash at its end. */
@@ -108,6 +110,12 @@ export async function signalServer({ control }: Places, signal: ServerSignal): P
   if (!response.ok) throw new TypeError(`Cannot signal server: status ${response.status}`);
 }
 
+/** Cuts all connections of the frail place that there are. */
+export async function cutConnections({ control }: Places): Promise<void> {
+  const response = await fetch(`${control}/cut`, { method: "POST" });
+  await response.body?.cancel();
+}
+
 /** What the server saw of a client's handshake. */
 export async function readHandshake(client: MCPWebSocketClient): Promise<unknown> {
   const { authorization, custom, protocols } = await client.request<Record<string, unknown>>(
@@ -121,6 +129,8 @@ export interface Journal {
   readonly pid: number;
   readonly started: readonly string[];
   readonly aborted: readonly string[];
+  /** What notifications have told. */
+  readonly notes: readonly unknown[];
 }
 
 /** Reads the server's journal; everything sent before on this connection is in it. */

@@ -8,6 +8,7 @@
 import { calls, MORE_CALLS } from "./_calls.ts";
 import { losses, MORE_LOSSES } from "./_losses.ts";
 import { REFUSALS } from "./_refusals.ts";
+import { SESSIONS } from "./_sessions.ts";
 import type { Places, Step, Steps } from "./_world.ts";
 
 export type { Places } from "./_world.ts";
@@ -30,8 +31,11 @@ const STEPS: Steps = {
   ...calls("modern"),
   ...MORE_CALLS,
   ...REFUSALS,
-  ...losses("legacy"),
-  ...losses("modern"),
+  ...losses("legacy", "mcp"),
+  ...losses("modern", "mcp"),
+  ...losses("legacy", "bowline.v1"),
+  ...losses("modern", "bowline.v1"),
+  ...SESSIONS,
   ...MORE_LOSSES,
 };
 

@@ -90,6 +90,25 @@ Deno.test("decideHandshake() refuses what is no upgrade to this endpoint", () =>
   }
 });
 
+Deno.test("decideHandshake() tells in a single word why it refuses", () => {
+  const table: [cause: string, change: Change, policy?: Partial<HandshakePolicy>][] = [
+    ["url", { path: undefined }],
+    ["path", { path: "/other" }],
+    ["method", { method: "POST" }],
+    ["options", { method: "OPTIONS" }],
+    ["upgrade", { headers: { Upgrade: undefined } }],
+    ["headers", { headers: { "Sec-WebSocket-Version": "8" } }],
+    ["headers", { headers: { "Sec-WebSocket-Key": "abc" } }],
+    ["headers", { headers: { Host: "a, b" } }],
+    ["origin", { headers: { Origin: "https://evil.example" } }],
+    ["full", {}, { activeConnections: 2 }],
+    ["closing", {}, { isClosing: true, activeConnections: 2 }],
+  ];
+  for (const [cause, change, policy] of table) {
+    assertEquals(refusalOf(change, { ...POLICY, ...policy }).cause, cause);
+  }
+});
+
 Deno.test("decideHandshake() tells with 426 what to upgrade to", () => {
   const plain = refusalOf({ headers: { Upgrade: undefined } });
   assertEquals(plain.headers, { "Connection": "Upgrade", "Upgrade": "websocket" });

@@ -15,8 +15,8 @@ Deno.test("InFlight.idle() resolves at once when nothing runs", async () => {
 
 Deno.test("InFlight.idle() resolves when the last request is settled", async () => {
   const inFlight = new InFlight(9);
-  inFlight.add(1, "tools/call");
-  inFlight.add("1", "tools/call");
+  inFlight.add(1, "tools/call", 0);
+  inFlight.add("1", "tools/call", 0);
   const idle = inFlight.idle();
   const again = inFlight.idle(new AbortController().signal);
   inFlight.settle(1);
@@ -28,7 +28,7 @@ Deno.test("InFlight.idle() resolves when the last request is settled", async () 
 
 Deno.test("InFlight.idle() resolves when the connection has ended", async () => {
   const inFlight = new InFlight(9);
-  inFlight.add(1, "tools/call");
+  inFlight.add(1, "tools/call", 0);
   const idle = inFlight.idle();
   inFlight.clear();
   await idle;
@@ -37,7 +37,7 @@ Deno.test("InFlight.idle() resolves when the connection has ended", async () => 
 
 Deno.test("InFlight.idle() rejects with the reason of its signal", async () => {
   const inFlight = new InFlight(9);
-  inFlight.add(1, "tools/call");
+  inFlight.add(1, "tools/call", 0);
   const before = new AbortController();
   const idle = inFlight.idle(before.signal);
   before.abort(new RangeError("enough"));
@@ -47,21 +47,21 @@ Deno.test("InFlight.idle() rejects with the reason of its signal", async () => {
 
 Deno.test("InFlight.idle() waits again after it has resolved", async () => {
   const inFlight = new InFlight(9);
-  inFlight.add(1, "x");
+  inFlight.add(1, "x", 0);
   const first = inFlight.idle();
   inFlight.settle(1);
   await first;
-  inFlight.add(2, "x");
+  inFlight.add(2, "x", 0);
   assertEquals(await isSettled(inFlight.idle()), false);
   inFlight.clear();
 });
 
 Deno.test("InFlight does not wait for subscriptions, but counts them", async () => {
   const inFlight = new InFlight(2);
-  inFlight.add(1, "subscriptions/listen");
+  inFlight.add(1, "subscriptions/listen", 0);
   assertEquals(inFlight.running, 0);
   await inFlight.idle();
-  inFlight.add(2, "tools/call");
+  inFlight.add(2, "tools/call", 0);
   assertEquals(inFlight.isFull, true);
   inFlight.settle(1);
   assertEquals(inFlight.isFull, false);
@@ -69,8 +69,17 @@ Deno.test("InFlight does not wait for subscriptions, but counts them", async () 
 
 Deno.test("InFlight.settle() ignores ids it does not know", () => {
   const inFlight = new InFlight(2);
-  inFlight.add(1, "x");
+  inFlight.add(1, "x", 0);
   inFlight.settle("1");
   inFlight.settle(7);
   assertEquals(inFlight.running, 1);
+});
+
+Deno.test("InFlight.settle() returns once when a request came in, and nothing for subscriptions", () => {
+  const inFlight = new InFlight(9);
+  inFlight.add(1, "tools/call", 0);
+  inFlight.add(2, "tools/call", 50);
+  inFlight.add(3, "subscriptions/listen", 60);
+  const settled = [2, 1, 3, 2, 4].map((id) => inFlight.settle(id));
+  assertEquals(settled, [50, 0, undefined, undefined, undefined]);
 });

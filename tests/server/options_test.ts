@@ -26,6 +26,8 @@ Deno.test("resolveHandlerOptions() fills in the documented defaults", () => {
     principalOf: undefined,
     logger: undefined,
     onError: undefined,
+    metrics: undefined,
+    operations: undefined,
   });
 });
 
@@ -42,6 +44,11 @@ Deno.test("resolveHandlerOptions() accepts what callers may ask for", () => {
     { session: { store: new MemorySessionStore() } },
     { principalOf: () => "somebody" },
     { logger: console },
+    { metrics: { add() {}, record() {} } },
+    { operations: false },
+    { operations: {} },
+    { operations: { healthz: "/a", readyz: false, metrics: "/b/c", mayRead: () => false } },
+    { operations: { healthz: false, readyz: false, metrics: false } },
   ];
   for (const options of accepted) resolveHandlerOptions(options);
 });
@@ -107,6 +114,12 @@ Deno.test("resolveHandlerOptions() refuses options of the wrong shape", () => {
     ["principalOf", "x"],
     ["session", { store: {} }],
     ["logger", { debug() {}, info() {}, warn() {} }],
+    ["metrics", { add() {} }],
+    ["operations", { healthz: "healthz" }],
+    ["operations", { readyz: "/readyz?now" }],
+    ["operations", { metrics: "/mcp" }],
+    ["operations", { metrics: "/healthz" }],
+    ["operations", { mayRead: true }],
   ];
   for (const [option, value] of refused) {
     assertThrows(

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { Logger } from "../../protocol/transport.ts";
+import type { MetricsSink } from "../../server/mod.ts";
 import { quote, Reporter } from "../../server/reporter.ts";
 
 function recordingLogger(): { logger: Logger; lines: string[] } {
@@ -26,7 +27,7 @@ Deno.test("Reporter counts, logs and passes on failures", () => {
     'warn Peer g: "h"',
   ]);
   assertEquals(errors.map((error) => error.message), ["e\nf", "h"]);
-  assertEquals(reporter.errors, 2);
+  assertEquals([reporter.errors, reporter.failures, reporter.faults], [2, 1, 1]);
 });
 
 Deno.test("Reporter survives a logger and a listener that throw or reject", async () => {
@@ -55,4 +56,22 @@ Deno.test("Reporter survives a logger and a listener that throw or reject", asyn
 Deno.test("quote() keeps foreign text on one line, and short", () => {
   assertEquals(quote('a"\n\u001b\u2028\u2029'), '"a\\"\\n\\u001b\\u2028\\u2029"');
   assertEquals(quote("x".repeat(1_000)).length, 202);
+});
+
+Deno.test("Reporter tells a sink whose failures there are, and survives it", () => {
+  const told: unknown[] = [];
+  const sink: MetricsSink = {
+    add(...record) {
+      told.push(record);
+      throw new Error("sink");
+    },
+    record() {},
+  };
+  const reporter = new Reporter(undefined, undefined, sink);
+  reporter.error("a", "b");
+  reporter.fault("c", "d");
+  assertEquals(told, [
+    ["bowline_failures_total", 1, { side: "server" }],
+    ["bowline_failures_total", 1, { side: "peer" }],
+  ]);
 });

@@ -11,6 +11,7 @@ const DEFAULTS = {
   maxConnections: undefined,
   allowedOrigins: undefined,
   allowStrangers: false,
+  operations: { metrics: false },
   verbose: false,
 };
 
@@ -44,7 +45,7 @@ Deno.test("parseServeArgs() finds out what is served", () => {
 
 Deno.test("parseServeArgs() reads every option", () => {
   const args = "--host 0.0.0.0 --port=1 --path /x --cert c --key k --max-connections 5 " +
-    "--allow-strangers --allow-origin https://a --allow-origin https://b:1 --verbose";
+    "--allow-strangers --allow-origin https://a --allow-origin https://b:1 --metrics --verbose";
   assertEquals(parseServeArgs(args.split(" ")), {
     type: "serve",
     target: { type: "demo" },
@@ -57,6 +58,7 @@ Deno.test("parseServeArgs() reads every option", () => {
       maxConnections: 5,
       allowedOrigins: ["https://a", "https://b:1"],
       allowStrangers: true,
+      operations: { metrics: "/metrics" },
       verbose: true,
     },
   });
@@ -86,6 +88,7 @@ Deno.test("parseServeArgs() refuses what it does not understand, in one line", (
     [["--max-connections", "0"], '--max-connections must be a number from 1 to 1000000, not "0"'],
     [["--path", "mcp"], '--path must be a path that starts with "/", not "mcp"'],
     [["--path", "/a?b"], '--path must be a path that starts with "/", not "/a?b"'],
+    [["--path", "/healthz"], '--path must not be "/healthz": something else is answered there'],
     [["--cert", "a"], "--cert and --key need each other"],
     [["--key", "a"], "--cert and --key need each other"],
     [["--allow-origin", "a"], "--allow-origin must be an origin such as"],
@@ -103,7 +106,7 @@ Deno.test("parseServeArgs() refuses what it does not understand, in one line", (
 
 Deno.test("SERVE_HELP names every option, in lines that fit a terminal", () => {
   const options = "stdio module host port path cert key max-connections allow-origin " +
-    "allow-strangers verbose help version";
+    "allow-strangers metrics public-metrics verbose help version";
   for (const option of options.split(" ")) assertStringIncludes(SERVE_HELP, `--${option} `);
   const tooLong = SERVE_HELP.split("\n").filter((line) => line.length > 80);
   assertEquals(tooLong, []);

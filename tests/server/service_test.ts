@@ -67,9 +67,32 @@ Deno.test("createService() refuses modules that it cannot serve", async () => {
     [[pathOf("missing.ts")], "Cannot load module"],
     [["data:text/javascript,throw 1"], "Cannot load module"],
     [[pathOf("server.ts"), "--path", "/x"], "its server has its own"],
+    [[pathOf("server.ts"), "--metrics"], "its server has its own"],
   ];
   for (const [args, message] of table) {
     await assertRejects(() => create(["--module", ...args]), MCPError, message);
+  }
+});
+
+Deno.test("createService() answers health checks, and metrics if it is told to", async () => {
+  const table: [string[], here: number, forwarded: number][] = [
+    [[], 404, 404],
+    [["--metrics"], 200, 403],
+    [["--public-metrics"], 200, 200],
+  ];
+  for (const [args, here, forwarded] of table) {
+    const service = await create(args);
+    const { port } = await service.start({ port: 0 });
+    const statusOf = async (path: string, headers: HeadersInit = {}) => {
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers });
+      await response.body?.cancel();
+      return response.status;
+    };
+    assertEquals([await statusOf("/healthz"), await statusOf("/readyz")], [200, 200]);
+    assertEquals(await statusOf("/metrics"), here);
+    assertEquals(await statusOf("/metrics", { "X-Forwarded-For": "203.0.113.7" }), forwarded);
+    assertEquals(await statusOf("/healthz", { "Origin": "https://evil.example" }), 403);
+    await service.stop({});
   }
 });
 

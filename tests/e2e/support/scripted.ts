@@ -1,5 +1,6 @@
 import type { JsonRpcMessage, RequestId, WebSocketServerTransport } from "../../../server/mod.ts";
 import type { Journal } from "./scene.ts";
+import type { SessionOptions } from "../../../server/mod.ts";
 import { type Served, serveSessions } from "./serving.ts";
 
 /** Answers a request of a scripted server; without a result there is no answer. */
@@ -16,12 +17,21 @@ export type Script = { readonly [method: string]: Answer };
  * A server that answers as it is told, and stays silent otherwise. Connections,
  * methods and answers are written to the journal.
  */
-export function serveScript(script: Script, journal: Journal, port = 0): Served {
-  return serveSessions((session) => {
-    journal.write("opened");
-    session.onmessage = (message) => answer(message, script, journal, session);
-    return session.start();
-  }, port);
+export function serveScript(
+  script: Script,
+  journal: Journal,
+  port = 0,
+  session: SessionOptions = {},
+): Served {
+  return serveSessions(
+    (session) => {
+      journal.write("opened");
+      session.onmessage = (message) => answer(message, script, journal, session);
+      return session.start();
+    },
+    port,
+    { session },
+  );
 }
 
 function answer(

@@ -1,6 +1,7 @@
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import {
   createWebSocketHandler,
+  type WebSocketHandlerOptions,
   type WebSocketServerTransport,
   withSession,
 } from "../../../server/mod.ts";
@@ -30,14 +31,16 @@ export async function serve(kind: ServerKind, scene: Scene, port = 0): Promise<S
 export function serveSessions(
   onSession: (session: WebSocketServerTransport) => unknown,
   port = 0,
+  handlerOptions: WebSocketHandlerOptions = {},
 ): Served {
-  const handler = createWebSocketHandler(onSession);
+  const handler = createWebSocketHandler(onSession, handlerOptions);
   const options = { port, hostname: "127.0.0.1", onListen: () => {} };
   const server = Deno.serve(options, handler.fetch);
   return {
     url: `ws://127.0.0.1:${server.addr.port}/mcp`,
     async [Symbol.asyncDispose]() {
-      await handler.close();
+      // Nobody is given the time to move.
+      await handler.close({ timeout: 0 });
       await server.shutdown();
     },
   };

@@ -203,6 +203,22 @@ Deno.test("SessionEnd adds nothing to a turn in which it wrote", () => {
   }
 });
 
+Deno.test("SessionEnd awaits no end of the turn for a frame that it answers at once", () => {
+  const setting = attached({ promptAck: true });
+  setting.end.receive('["ping",0,0]');
+  assertEquals([setting.wire.take().length, setting.tasks], [1, []]);
+});
+
+Deno.test("SessionEnd answers what it read after the last thing it wrote in a turn", () => {
+  const setting = attached({ promptAck: true });
+  setting.end.receive("{}");
+  setting.end.send(request(1));
+  setting.end.receive("{}");
+  setting.wire.take();
+  endTurn(setting);
+  assertEquals(setting.wire.take(), ['["ack",2]']);
+});
+
 Deno.test("SessionEnd ends no turn promptly unless the peer wants it", () => {
   const setting = attached();
   setting.end.receive("{}");

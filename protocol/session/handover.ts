@@ -1,0 +1,57 @@
+import type { JsonRpcMessage } from "../jsonrpc.ts";
+
+/**
+ * Hands messages to the application as they come, but an answer never in the
+ * same turn as a notification before it. The SDKs hear notifications a
+ * microtask late, answers at once: of several messages that came in one frame,
+ * progress would be heard after the answer, when nobody waits for it any more.
+ */
+export class Handover {
+  readonly #deliver: (message: JsonRpcMessage) => void;
+  readonly #waiting: JsonRpcMessage[] = [];
+  /** Notifications that may not have been heard yet. */
+  #unheard = 0;
+
+  /** @param deliver Gives a message to the application. */
+  constructor(deliver: (message: JsonRpcMessage) => void) {
+    this.#deliver = deliver;
+  }
+
+  /** Takes a message that came in. */
+  take(message: JsonRpcMessage): void {
+    if (this.#waiting.length > 0 || this.#mustWait(message)) this.#waiting.push(message);
+    else this.#hand(message);
+  }
+
+  /** Hands over what waits at once: what follows must not come before it. */
+  flush(): void {
+    for (const message of this.#waiting.splice(0)) this.#deliver(message);
+  }
+
+  /** Forgets what waits: nobody listens any more. */
+  clear(): void {
+    this.#waiting.length = 0;
+  }
+
+  #mustWait(message: JsonRpcMessage): boolean {
+    return this.#unheard > 0 && !("method" in message);
+  }
+
+  #go(): void {
+    for (let [next] = this.#waiting; next !== undefined; [next] = this.#waiting) {
+      if (this.#mustWait(next)) return;
+      this.#waiting.shift();
+      this.#hand(next);
+    }
+  }
+
+  #hand(message: JsonRpcMessage): void {
+    this.#deliver(message);
+    if (!("method" in message) || ("id" in message && message.id !== undefined)) return;
+    this.#unheard++;
+    // Behind the one in which the SDKs hear it.
+    queueMicrotask(() => {
+      if (--this.#unheard === 0) this.#go();
+    });
+  }
+}
