@@ -35,6 +35,7 @@ export type {
   DiagnosticStep,
 } from "./diagnostics.ts";
 export { diagnose } from "./diagnostics.ts";
+export type { OpenRange, UrlPolicyOptions } from "./url_policy_options.ts";
 export type { ClientEnvironment } from "./env.ts";
 export { readEnvironment } from "./env.ts";
 export type {

@@ -273,9 +273,12 @@ export class WebSocketHandler implements AsyncDisposable {
     snapshot: RequestSnapshot,
     protocol: string | undefined,
   ): Response {
-    const { heartbeatTimeout, clock } = this.#settings;
-    // Sessions are counted when they say hello, and not when they come back.
-    const seat = protocol === SESSION_SUBPROTOCOL ? undefined : this.#registry.reserve();
+    const { clock } = this.#settings;
+    const isSession = protocol === SESSION_SUBPROTOCOL;
+    // Sessions ping by themselves, and pay for no timer of the runtime's with every message.
+    const heartbeatTimeout = isSession ? false : this.#settings.heartbeatTimeout;
+    // They are counted when they say hello, and not when they come back.
+    const seat = isSession ? undefined : this.#registry.reserve();
     try {
       return upgrade(request, { protocol, heartbeatTimeout, clock }, {
         opened: (socket) => this.#open(socket, snapshot, seat),

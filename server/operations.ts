@@ -1,4 +1,4 @@
-import { isLoopback } from "./auth/client_address.ts";
+import { isLoopback } from "./client_address.ts";
 import { EXPOSITION_TYPE } from "./exposition.ts";
 import type { HandlerHealth } from "./health.ts";
 import { isHostAllowed } from "./host_check.ts";

@@ -61,6 +61,7 @@ export interface WebSocketHandlerOptions {
   /**
    * Silence after which a client counts as dead, in milliseconds; it is sent a
    * WebSocket ping after half of it. `false` switches the heartbeat off.
+   * Sessions have their own, see `session.pingInterval`.
    *
    * @default {30_000}
    */

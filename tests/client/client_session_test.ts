@@ -90,8 +90,7 @@ Deno.test("ClientSession says hello first, and mints label and token once", () =
 });
 
 Deno.test("ClientSession expects a session only when it was welcomed", () => {
-  const { session, ...one } = new Sessions();
-  const sessions = Object.assign(Object.create(Sessions.prototype), { session, ...one });
+  const sessions = new Sessions();
   sessions.welcomed();
   assertEquals(helloIn(sessions.open()).resume, true);
 });

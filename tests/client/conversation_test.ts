@@ -300,3 +300,69 @@ Deno.test("Conversation measures requests, but no subscription", () => {
     requestLatency: { p50: 5, p90: 5, p99: 5, samples: 1 },
   });
 });
+
+// A connection that is being left for another.
+
+Deno.test("Conversation.leave() leaves what is in flight, and takes subscriptions along", () => {
+  const talk = new Talk();
+  const { conversation } = talk;
+  const read = talk.ask("resources/read");
+  const listen = talk.ask("subscriptions/listen");
+  assertEquals(conversation.leave().map(({ id }) => id), [listen]);
+  assertEquals([conversation.sideOf(read), conversation.sideOf(listen)], ["leaving", "present"]);
+  const later = talk.ask("tools/list");
+  assertEquals([conversation.sideOf(later), conversation.leaving], ["present", 1]);
+  assertEquals(conversation.sideOf("unheard of"), "present");
+});
+
+Deno.test("Conversation takes an answer only from the connection that its request is in flight on", () => {
+  const talk = new Talk();
+  const { conversation } = talk;
+  const read = talk.ask("resources/read");
+  conversation.leave();
+  const answer = { jsonrpc: "2.0" as const, id: read, result: {} };
+  assertEquals(conversation.answered(answer, "present"), false);
+  assertEquals([conversation.size, conversation.leaving], [1, 1]);
+  assertEquals(conversation.answered(answer, "leaving"), true);
+  assertEquals([conversation.size, conversation.leaving], [0, 0]);
+  // What was never asked is for the application to judge.
+  assertEquals(conversation.answered(answer, "leaving"), true);
+});
+
+Deno.test("Conversation.lose() settles and repeats what is in flight on one connection alone", () => {
+  const talk = new Talk();
+  const { conversation } = talk;
+  const call = talk.ask("tools/call");
+  const read = talk.ask("resources/read");
+  conversation.leave();
+  talk.ask("tools/call");
+  const lost = conversation.lose(true, "leaving");
+  assertEquals(lost.map(({ response }) => response.id), [call]);
+  assertEquals([...conversation.repeated("present")].length, 1);
+  assertEquals([...conversation.repeated("leaving")].map(({ id }) => id), [read]);
+  assertEquals([conversation.leaving, conversation.sideOf(read)], [0, "present"]);
+});
+
+Deno.test("Conversation counts what is in flight on the connection that is being left", () => {
+  const talk = new Talk();
+  const { conversation } = talk;
+  const ids = ["a", "b", "c", "server/discover"].map((method) => talk.ask(method));
+  conversation.leave();
+  assertEquals(conversation.leaving, 4);
+  conversation.forget(ids[0]);
+  conversation.fail(ids[1] ?? 0);
+  talk.answer(ids[2] ?? 0);
+  assertEquals(conversation.leaving, 2);
+  conversation.answered({ jsonrpc: "2.0", id: ids[2] ?? 0, result: {} }, "leaving");
+  // Who initializes does not wait for the probe.
+  talk.ask("initialize");
+  assertEquals([conversation.leaving, conversation.size], [0, 1]);
+});
+
+Deno.test("Conversation.fail() settles one request, if it is in flight", () => {
+  const talk = new Talk();
+  const call = talk.ask("tools/list");
+  const lost = talk.conversation.fail(call);
+  assertEquals([lost?.response.id, lost?.error.outcome], [call, "unknown"]);
+  assertEquals(talk.conversation.fail(call), undefined);
+});

@@ -75,3 +75,54 @@ Deno.test("Exchange.question() knows how to ask which peer", () => {
   assertEquals(modern.question(false), undefined);
   assertEquals(modern.question(true)?.method, "server/discover");
 });
+
+Deno.test("Exchange knows which connection a message that leaves belongs to", () => {
+  const exchange = make();
+  exchange.outgoing(request(1));
+  exchange.incoming(request(7, "roots/list"));
+  assertEquals(exchange.leave(), []);
+  assertEquals(exchange.leaving, 2);
+  const notification = (method: string, params: object): JsonRpcMessage => ({
+    jsonrpc: "2.0",
+    method,
+    params: { ...params },
+  });
+  const sides = [
+    request(2),
+    notification("notifications/cancelled", { requestId: 1 }),
+    notification("notifications/cancelled", { requestId: 2 }),
+    notification("notifications/progress", { progressToken: 7 }),
+    notification("notifications/roots/list_changed", {}),
+    { jsonrpc: "2.0", id: 7, result: {} } as const,
+    { jsonrpc: "2.0", id: 8, result: {} } as const,
+  ].map((message) => exchange.sideOf(message));
+  assertEquals(sides, [
+    "present",
+    "leaving",
+    "present",
+    "leaving",
+    "present",
+    "leaving",
+    "present",
+  ]);
+  exchange.incoming({ jsonrpc: "2.0", id: 1, result: {} }, "leaving");
+  exchange.outgoing({ jsonrpc: "2.0", id: 7, result: {} });
+  assertEquals(exchange.leaving, 0);
+});
+
+Deno.test("Exchange keeps to itself what the old connection says of a request that has moved", () => {
+  const exchange = make();
+  exchange.outgoing(request(1, "subscriptions/listen"));
+  assertEquals(exchange.leave().length, 1);
+  const answer: JsonRpcMessage = { jsonrpc: "2.0", id: 1, result: {} };
+  assertEquals(exchange.incoming(answer, "leaving"), undefined);
+  assertStrictEquals(exchange.incoming(answer, "present"), answer);
+});
+
+Deno.test("Exchange.fail() tells the application of one request", () => {
+  const exchange = make();
+  exchange.outgoing(request(1));
+  const [notice, ...others] = exchange.fail(1);
+  assertEquals((notice?.message as { id: number }).id, 1);
+  assertEquals([others, exchange.fail(1)], [[], []]);
+});

@@ -156,3 +156,47 @@ Deno.test("InboundIds remembers a bounded number of requests that are never answ
   const unheardOf = answer(0);
   assertStrictEquals(ids.answer(unheardOf), unheardOf, "answers to the oldest still pass");
 });
+
+// A connection that is being left for another.
+
+Deno.test("InboundIds.leave() keeps what is in flight apart from what comes in on the next connection", () => {
+  const ids = new InboundIds();
+  ids.accept(request(1));
+  ids.leave();
+  assertEquals([ids.size("present"), ids.size("leaving")], [0, 1]);
+  const reused = ids.accept(request(1), "present");
+  assertEquals(reused.id, "reused-1");
+  assertEquals([ids.sideOf(answer(1)), ids.sideOf(answer("reused-1"))], ["leaving", "present"]);
+  assertEquals(ids.answer(answer("reused-1")), answer(1));
+  assertEquals(ids.answer(answer(1)), answer(1));
+  assertEquals([ids.size("present"), ids.size("leaving")], [0, 0]);
+});
+
+Deno.test("InboundIds still takes requests of a connection that is being left", () => {
+  const ids = new InboundIds();
+  ids.leave();
+  ids.accept(request(1), "present");
+  assertEquals(ids.accept(request(1), "leaving").id, "reused-1");
+  assertEquals(ids.sideOf(answer("reused-1")), "leaving");
+});
+
+Deno.test("InboundIds.translate() cancels on the connection where the cancel came in", () => {
+  const ids = new InboundIds();
+  ids.accept(request(1));
+  ids.leave();
+  ids.accept(request(1), "present");
+  assertEquals(ids.translate(cancel(1), "present").params?.requestId, "reused-1");
+  assertEquals(ids.translate(cancel(1), "leaving").params?.requestId, 1);
+  assertEquals([ids.size("present"), ids.size("leaving")], [0, 0]);
+});
+
+Deno.test("InboundIds.lose() of one connection leaves the other alone", () => {
+  const ids = new InboundIds();
+  ids.accept(request(1));
+  ids.leave();
+  ids.accept(request(2), "present");
+  const lost = ids.lose("leaving") as JsonRpcNotification[];
+  assertEquals(lost.map(({ params }) => params?.requestId), [1]);
+  assertEquals(ids.answer(answer(1)), undefined);
+  assertEquals(ids.answer(answer(2)), answer(2));
+});

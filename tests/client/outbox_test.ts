@@ -402,6 +402,21 @@ Deno.test("queued and blocked messages that are too old together expire together
   ]);
 });
 
+Deno.test("Outbox.withdraw() tells who waits for the delivery that there will be none", async () => {
+  const outbox = new Outbox(
+    { maxMessages: 10, maxBytes: 1_000, maxAge: 1_000, overflow: "reject" },
+    new ManualClock(),
+  );
+  const settled: (Error | undefined)[] = [];
+  const request = { jsonrpc: "2.0", id: 1, method: "x" } as const;
+  const sent = outbox.add(request, "{}", { settled: (error) => settled.push(error) });
+  outbox.withdraw(1);
+  await sent;
+  assertEquals(settled.map((error) => error?.message), [
+    "Message was not sent: the request was cancelled",
+  ]);
+});
+
 Deno.test("Outbox.withdraw() takes out the request of a blocked sender, too", async () => {
   const { outbox, first, second } = makeBlocked();
   assertEquals(outbox.withdraw(2), true);

@@ -69,7 +69,10 @@ Deno.test("PlainConnection keeps answers to itself that nobody waits for any mor
     await visit.end();
   });
   const { connection, messages } = await open(server.url, { connectTimeout: 30 });
-  const error = await assertRejects(() => connection.requests.ask({ method: "a" }), MCPTimeoutError);
+  const error = await assertRejects(
+    () => connection.requests.ask({ method: "a" }),
+    MCPTimeoutError,
+  );
   assertEquals(error.message, 'Peer did not answer "a" within 30 ms');
   connection.send("{}");
   await until(() => messages.length > 0);
@@ -100,7 +103,10 @@ Deno.test("PlainConnection.ask() fails when the connection is lost", async () =>
     await visit.close(1012, "so long");
   });
   const { connection } = await open(server.url);
-  const error = await assertRejects(() => connection.requests.ask({ method: "a" }), MCPConnectionError);
+  const error = await assertRejects(
+    () => connection.requests.ask({ method: "a" }),
+    MCPConnectionError,
+  );
   assertEquals([error.code, error.verdict?.cause], [1012, "restarting"]);
   assertEquals(connection.isOpen, false);
 });

@@ -65,3 +65,15 @@ Deno.test("Pump sends nothing to a connection that has ended", () => {
   assertEquals([written, outbox.size], [[], 1]);
   outbox.clear(new Error("closed"));
 });
+
+Deno.test("Pump does not wait for the room of a connection that another one has followed", async () => {
+  const { outbox, pump, outlet, present, written, drain, add } = makePumped(0);
+  add("a");
+  pump.run();
+  present.outlet = { ...outlet, isCongested: false };
+  pump.run();
+  assertEquals([written, outbox.size], [["a"], 0]);
+  // What the old one still says changes nothing.
+  await drain(1);
+  assertEquals(written, ["a"]);
+});

@@ -14,6 +14,7 @@ import {
   kindOf,
   lossError,
   lossOf,
+  sessionLossOf,
 } from "../../client/recovery.ts";
 import type { ReconnectOptions } from "../../client/options.ts";
 
@@ -175,4 +176,54 @@ Deno.test("causeOf() says in one word why a dial failed", () => {
   const verdict = { cause: "rate", pace: "later" } as const;
   assertEquals(causeOf(new MCPConnectionError("failed", { verdict })), "rate");
   assertEquals(causeOf("thrown"), "unreachable");
+});
+
+const WELCOMED = { wasWelcomed: true, mayBePlain: true };
+const NEW = { wasWelcomed: false, mayBePlain: true };
+
+for (const code of [1000, 1001, 1002, 1003, 1005, 1007, 1008, 1009, 1011, 1012, 1013, 3999]) {
+  Deno.test(`sessionLossOf() takes a bare ${code} in a session for a connection that is gone`, () => {
+    const loss = sessionLossOf({ code, reason: "retry-after=5" }, WELCOMED);
+    assertEquals([loss.cause, loss.pace, loss.retryAfter, loss.code], ["gone", "backoff", 0, code]);
+  });
+}
+
+for (const code of [0, 1006]) {
+  Deno.test(`sessionLossOf() takes ${code} in a session for a connection that was cut`, () => {
+    const loss = sessionLossOf({ code, reason: "" }, WELCOMED);
+    assertEquals([loss.cause, loss.pace], ["reset", "backoff"]);
+  });
+}
+
+Deno.test("sessionLossOf() knows this protocol's own codes in a session", () => {
+  for (const code of [4400, 4401, 4403, 4408, 4409, 4413, 4429, 4503]) {
+    const info = { code, reason: "retry-after=5" };
+    assertEquals(sessionLossOf(info, WELCOMED), lossOf(info));
+  }
+});
+
+Deno.test("sessionLossOf() goes by the table before the first welcome", () => {
+  for (const code of [0, 1000, 1002, 1006, 1008, 1012, 4401, 4403, 4503]) {
+    const info = { code, reason: "" };
+    assertEquals(sessionLossOf(info, NEW), lossOf(info));
+  }
+});
+
+Deno.test("sessionLossOf() goes by the last word of the server, whatever the phase", () => {
+  for (const context of [WELCOMED, NEW]) {
+    for (const code of [1000, 1008, 1012, 4403]) {
+      const loss = sessionLossOf({ code, reason: "" }, { ...context, retryAfter: 70 });
+      assertEquals(loss, { ...lossOf({ code, reason: "" }), retryAfter: 70 });
+    }
+  }
+});
+
+Deno.test("sessionLossOf() lets a server that does not know the protocol be dialled at once, if it may be plain", () => {
+  const info = { code: 4400, reason: "What?" };
+  for (const retryAfter of [undefined, 0]) {
+    const pace = (context: typeof NEW) => sessionLossOf(info, { ...context, retryAfter }).pace;
+    assertEquals(pace(NEW), "now");
+    assertEquals(pace({ ...NEW, mayBePlain: false }), "never");
+    assertEquals(pace(WELCOMED), "never");
+  }
 });

@@ -766,3 +766,50 @@ Deno.test("close() before start() and after a failure does nothing", async () =>
   it.supervisor.close();
   assertEquals([it.status, it.ends.length], ["failed", 1]);
 });
+
+Deno.test("Supervisor does not hold a quick end against a connection that got something through", async () => {
+  using it = new Supervised({ attempts: 2, minDelay: 1_000 });
+  let lose = await it.started();
+  for (let n = 1; n <= 6; n++) {
+    lose(0);
+    await it.pass(1);
+    lose = it.dial(n).open(true);
+    await it.settle();
+  }
+  // No pause, and no attempt was used up.
+  assertEquals([it.dials.length, it.status, it.supervisor.state.attempt], [7, "connected", 1]);
+  lose(0);
+  await it.pass(1);
+  it.dial(7).open(false)(0);
+  await it.pass(900);
+  assertEquals(it.dials.length, 8);
+});
+
+Deno.test("Supervisor goes on as long as a session may be resumed, then uses up its attempts", async () => {
+  using it = new Supervised({ attempts: 2, minDelay: 10, maxDelay: 10 });
+  it.mayStillResume = true;
+  (await it.started())(0);
+  for (let n = 1; n <= 9; n++) {
+    await it.pass(20);
+    it.dial(n).fail();
+    await it.settle();
+  }
+  assertEquals([it.dials.length >= 10, it.ends.length], [true, 0]);
+  it.mayStillResume = false;
+  for (let n = 10; n <= 12 && it.status !== "failed"; n++) {
+    await it.pass(20);
+    it.dial(-1).fail();
+    await it.settle();
+  }
+  assertEquals([it.status, it.ends.length], ["failed", 1]);
+});
+
+Deno.test("Supervisor stops at once for what no dial can help, although a session may be resumed", async () => {
+  using it = new Supervised();
+  it.mayStillResume = true;
+  (await it.started())(0);
+  await it.pass(1);
+  it.dial(1).fail(refusal(403));
+  await it.settle();
+  assertEquals([it.status, it.dials.length], ["failed", 2]);
+});
