@@ -67,6 +67,9 @@ export class InboundIds {
     for (const [ours, original] of table) {
       if (original !== theirs) continue;
       table.delete(ours);
+      // The application may answer all the same, and then nobody is to hear it.
+      this.#lost.add(ours);
+      forgetOldest(this.#lost);
       if (ours !== original) {
         return {
           ...notification,

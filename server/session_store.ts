@@ -103,6 +103,13 @@ interface Entry {
   generation: number;
 }
 
+/** What is remembered of a session that has ended. */
+interface Tombstone {
+  readonly until: number;
+  readonly attempt: number;
+  readonly onPurpose: boolean;
+}
+
 /** Tombstones that are kept; beyond, the oldest are forgotten. */
 const MAX_TOMBSTONES = 10_000;
 
@@ -125,7 +132,7 @@ export class MemorySessionStore implements SessionStore {
   readonly #entries = new Map<string, Entry>();
   readonly #counts = new Map<string, number>();
   /** Ended sessions and until when that is remembered, the oldest first. */
-  readonly #tombstones = new Map<string, number>();
+  readonly #tombstones = new Map<string, Tombstone>();
 
   /**
    * Makes an empty store.
@@ -171,13 +178,17 @@ export class MemorySessionStore implements SessionStore {
     if (entry === undefined || entry.generation !== generation) return;
     this.#entries.delete(key);
     this.#count(entry.principal, -1);
-    if (onPurpose) this.#tombstones.set(key, this.#clock.now() + this.#tombstoneMs);
+    const until = this.#clock.now() + this.#tombstoneMs;
+    this.#tombstones.set(key, { until, attempt: entry.attempt, onPurpose });
     this.#sweep();
   }
 
   #create({ key, principal, attempt, resume }: SessionClaim): ClaimOutcome {
     this.#sweep();
-    if (this.#tombstones.has(key)) return { type: "ended" };
+    const tombstone = this.#tombstones.get(key);
+    if (tombstone?.onPurpose) return { type: "ended" };
+    // A first hello that was stalled must not bring a session back that is no more.
+    if (tombstone !== undefined && attempt <= tombstone.attempt) return { type: "stale" };
     if (resume) return { type: "unknown" };
     if (this.#entries.size >= this.#maxSessions) return { type: "full" };
     if (principal !== undefined && this.#countOf(principal) >= this.#maxPerPrincipal) {
@@ -202,7 +213,7 @@ export class MemorySessionStore implements SessionStore {
   /** All are kept equally long: the oldest is the first to go. */
   #sweep(): void {
     const now = this.#clock.now();
-    for (const [key, until] of this.#tombstones) {
+    for (const [key, { until }] of this.#tombstones) {
       if (until > now && this.#tombstones.size <= MAX_TOMBSTONES) return;
       this.#tombstones.delete(key);
     }

@@ -15,10 +15,14 @@ const HOST_FILES: readonly string[] = ["protocol/clock.ts"];
 /** The commands: they may ask the host, and read the version of the package. */
 const COMMAND_FILES: readonly string[] = [
   "client/bridge_options.ts",
+  "client/doctor_options.ts",
   "client/main.ts",
   "server/main.ts",
   "server/serve_options.ts",
 ];
+
+/** The files of the client that ask what runtime they run in: its library, and its diagnosis. */
+const RUNTIME_FILES: readonly string[] = ["client/runtime.ts", "client/diagnostics/host.ts"];
 
 async function listSources(folder: string): Promise<string[]> {
   const files: string[] = [];
@@ -95,10 +99,10 @@ Deno.test("protocol has no timer, clock, randomness or socket of its own", async
   assertEquals(wrong, []);
 });
 
-Deno.test("the client's library asks only runtime.ts what differs between runtimes", async () => {
+Deno.test("the client's library asks in two files what differs between runtimes", async () => {
   const wrong: string[] = [];
   for (const file of await listSources("client")) {
-    if (file === "client/runtime.ts" || COMMAND_FILES.includes(file)) continue;
+    if (RUNTIME_FILES.includes(file) || COMMAND_FILES.includes(file)) continue;
     const match = /\b(Deno|process|navigator|globalThis)\b/.exec(bare(await read(file)));
     if (match !== null) wrong.push(`${file}: ${match[0]}`);
   }

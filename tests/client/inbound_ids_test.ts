@@ -200,3 +200,15 @@ Deno.test("InboundIds.lose() of one connection leaves the other alone", () => {
   assertEquals(ids.answer(answer(1)), undefined);
   assertEquals(ids.answer(answer(2)), answer(2));
 });
+
+Deno.test("InboundIds.answer() drops the answer to a request that was cancelled", () => {
+  const ids = new InboundIds();
+  ids.accept({ jsonrpc: "2.0", id: 1, method: "a" });
+  ids.translate({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 1 } });
+  ids.lose();
+  // Another session uses the id again while the first answer is still to come.
+  const second = ids.accept({ jsonrpc: "2.0", id: 1, method: "b" });
+  assertEquals(ids.answer({ jsonrpc: "2.0", id: 1, result: {} }), undefined);
+  const answer = { jsonrpc: "2.0" as const, id: second.id, result: { n: 2 } };
+  assertEquals(ids.answer(answer), { ...answer, id: 1 });
+});

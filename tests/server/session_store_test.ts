@@ -8,7 +8,7 @@ function claim(change: Partial<SessionClaim> = {}): SessionClaim {
 
 Deno.test("MemorySessionStore.claim() creates what it does not know, unless it should exist", () => {
   const store = new MemorySessionStore();
-  assertEquals(store.claim(claim({ resume: true })), { type: "unknown" });
+  assertEquals(store.claim(claim({ attempt: 3, resume: true })), { type: "unknown" });
   assertEquals(store.claim(claim()), { type: "created", generation: 1 });
   assertEquals(store.size, 1);
 });
@@ -60,7 +60,7 @@ Deno.test("MemorySessionStore.end() is for who holds the session alone", () => {
   store.end("k", 2, false);
   store.end("k", 2, true);
   assertEquals(store.size, 0);
-  assertEquals(store.claim(claim({ resume: true })), { type: "unknown" });
+  assertEquals(store.claim(claim({ attempt: 3, resume: true })), { type: "unknown" });
 });
 
 Deno.test("MemorySessionStore.end() is remembered for a while if it was on purpose", () => {
@@ -98,4 +98,15 @@ Deno.test("MemorySessionStore refuses bounds that are none", () => {
     }
   }
   new MemorySessionStore({ maxSessions: 0, tombstoneMs: Infinity });
+});
+
+Deno.test("MemorySessionStore.claim() lets no stalled first hello bring an expired session back", () => {
+  const store = new MemorySessionStore({ clock: new ManualClock() });
+  const claim = { key: "k", principal: undefined };
+  store.claim({ ...claim, attempt: 1, resume: false });
+  store.claim({ ...claim, attempt: 3, resume: true });
+  store.end("k", 2, false);
+  assertEquals(store.claim({ ...claim, attempt: 2, resume: false }), { type: "stale" });
+  assertEquals(store.claim({ ...claim, attempt: 4, resume: true }), { type: "unknown" });
+  assertEquals(store.claim({ ...claim, attempt: 4, resume: false }).type, "created");
 });
