@@ -5,6 +5,12 @@ export interface Mutation {
   /** What is wrong. */
   readonly name: string;
   readonly edits: readonly Edit[];
+  /**
+   * Seeds within which it has to be noticed.
+   *
+   * @default {200}
+   */
+  readonly seeds?: number | undefined;
 }
 
 const ACKNOWLEDGER = "protocol/session/acknowledger.ts";
@@ -143,6 +149,16 @@ export const MUTATIONS: readonly Mutation[] = [
       'if (!arguments[1].resume) return { type: "unknown" };\n  if (entry.principal !== principal)',
     ],
   }),
+  {
+    name: "a stale hello opens a session again that is over",
+    edits: [{
+      file: STORE,
+      find: "if (tombstone !== undefined && attempt <= tombstone.attempt) return",
+      replace: "if (false) return",
+    }],
+    // Few hellos are so late.
+    seeds: 4_000,
+  },
   ...mutate(RECEPTION, {
     "hello may not be repeated on a connection": [
       "if (this.#hellos > 1) return this.#violate",
@@ -320,6 +336,10 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   }),
   ...mutate(INBOUND_IDS, {
+    "answers to requests that were cancelled before the session was lost go out": [
+      "this.#lost.add(ours);",
+      "",
+    ],
     "answers to requests of a lost session go out": [
       "return this.#lost.delete(id) ? undefined : response;",
       "return response;",
