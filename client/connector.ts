@@ -67,6 +67,8 @@ export class Connector {
   #lostAt = 0;
   /** Whether there has been a connection. */
   #wasOpen = false;
+  /** Whether the session that is kept still has to be told what those before it were told. */
+  #isFresh = false;
 
   /** @param context What to open, and whom to tell. */
   constructor(context: ConnectorOptions) {
@@ -114,9 +116,15 @@ export class Connector {
     const keep = () => {
       const before = this.#session;
       this.#session = session;
+      this.#isFresh = false;
       return (reason: Error) => before?.end(reason);
     };
     return { connection, keep };
+  }
+
+  /** Notes that the session was told what those before it were told: the next connection resumes it. */
+  settle(): void {
+    this.#isFresh = false;
   }
 
   /**
@@ -198,8 +206,8 @@ export class Connector {
   }
 
   #openSession(link: Link, signal: AbortSignal, isFirst: boolean): Continue<Opened> {
-    const session = this.#session ??= this.#createSession();
-    const isFresh = session.attempt === 0;
+    const session = this.#session ??= this.#begin();
+    const isFresh = this.#isFresh;
     const connection = this.#greet(link, session);
     this.#context.onTaken(connection);
     // What is safe may go out at once: nothing waits for the first welcome but what is not.
@@ -220,7 +228,7 @@ export class Connector {
     // Whoever was told of the loss may have given up.
     if (signal.aborted) link.abandon();
     signal.throwIfAborted();
-    const connection = this.#greet(link, this.#session = this.#createSession());
+    const connection = this.#greet(link, this.#session = this.#begin());
     this.#context.onTaken(connection);
     await accept(connection, signal);
     return { connection, isFresh: true };
@@ -238,6 +246,11 @@ export class Connector {
     // A session that was let go says nothing about the next one.
     if (session !== this.#session || session.welcome !== undefined) return;
     if (cause === "protocol" && pace === "now") this.#isPlainOnly = true;
+  }
+
+  #begin(): ClientSession {
+    this.#isFresh = true;
+    return this.#createSession();
   }
 
   #createSession(): ClientSession {

@@ -12,7 +12,8 @@ export interface ConnectOptions {
 /** How a lost connection is opened again. */
 export interface ReconnectOptions {
   /**
-   * Dials in a row that may fail. For ever is `Number.MAX_SAFE_INTEGER`.
+   * Dials in a row that may fail. For ever is `Number.MAX_SAFE_INTEGER`. As long
+   * as the server should still have the session, they are not counted.
    *
    * @default {10}
    */

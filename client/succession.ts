@@ -1,6 +1,7 @@
-import { MCPConnectionError, toError } from "../protocol/errors.ts";
+import { MCPConnectionError, MCPRpcError, toError } from "../protocol/errors.ts";
+import { ERROR_CODES, errorResponse, type RequestId } from "../protocol/jsonrpc.ts";
 import type { Goaway } from "../protocol/session/control.ts";
-import type { Outgoing } from "../protocol/session/outgoing.ts";
+import { Outgoing } from "../protocol/session/outgoing.ts";
 import type { ClientSession } from "./client_session.ts";
 import { Connector } from "./connector.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -155,6 +156,7 @@ export class Succession {
     const { connection, isFresh } = await this.#connector.open(signal, url);
     if (isFresh) await this.#reopenOrRelease(connection, signal);
     const repeated = this.#context.traffic.attach(connection, isFresh);
+    this.#connector.settle();
     const early = this.#early;
     this.#early = undefined;
     if (early?.from === connection) this.#retire(early.goaway, connection);
@@ -163,10 +165,15 @@ export class Succession {
 
   /** A session in which not everything was told that has to be is of no use. */
   async #reopenOrRelease(connection: LiveConnection, signal: AbortSignal): Promise<void> {
+    const { session } = this.#connector;
     try {
       await this.#reopen(connection, signal);
     } catch (thrown) {
-      this.#connector.release()?.end(toError(thrown));
+      if (session === this.#connector.session) {
+        this.#connector.release()?.end(toError(thrown));
+        // What came in meanwhile is no request of the next session's.
+        this.#context.traffic.lose(true);
+      }
       throw thrown;
     }
   }
@@ -212,7 +219,16 @@ export class Succession {
     const error = new MCPConnectionError(text, { kind: "session", outcome: "unknown" });
     message.settled?.(error);
     this.#context.events.failed(error, "connection");
-    this.#context.traffic.fail(message);
+    if (message.lane === "response") this.#answerInstead(message.id, text);
+    else this.#context.traffic.fail(message);
+  }
+
+  /** Whoever waits for an answer that never gets through is told that. */
+  #answerInstead(id: RequestId | undefined, text: string): void {
+    if (id === undefined) return;
+    const data = { outcome: "unknown" };
+    const answer = errorResponse(new MCPRpcError(ERROR_CODES.CONNECTION_LOST, text, { data }), id);
+    this.session?.send(new Outgoing(answer, JSON.stringify(answer)));
   }
 }
 

@@ -1,21 +1,14 @@
 import { MCPConnectionError, toError } from "../protocol/errors.ts";
 import { guard, isPromiseLike } from "../protocol/guard.ts";
-import { isRequest, type JsonRpcMessage, serializeMessage } from "../protocol/jsonrpc.ts";
-import { awaitDelivery } from "../protocol/session/delivery.ts";
+import type { JsonRpcMessage } from "../protocol/jsonrpc.ts";
 import type { MessageExtra, SendOptions, Transport } from "../protocol/transport.ts";
 import { type ConnectionState, isStarted } from "./connection.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
 import { TypedEventTarget } from "./events.ts";
 import { checkHealth, type HealthCheckOptions, type HealthReport } from "./health.ts";
-import type { WriteOptions } from "./outbox.ts";
-import { answerOffline, isCutOff } from "./offline.ts";
+import { Intake } from "./intake.ts";
 import type { ConnectOptions, MutableOptions, WebSocketClientOptions } from "./options.ts";
-import {
-  checkTime,
-  patchOptions,
-  type ResolvedOptions,
-  resolveOptions,
-} from "./resolved_options.ts";
+import { patchOptions, type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
 import type { Loss } from "./recovery.ts";
 import type { ConnectionStats } from "./stats.ts";
 import { Succession } from "./succession.ts";
@@ -64,6 +57,7 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
   readonly #endpoint: Endpoint;
   readonly #telemetry: Telemetry;
   readonly #traffic: Traffic;
+  readonly #intake: Intake;
   readonly #succession: Succession;
   readonly #supervisor: Supervisor;
   readonly #ticker: Ticker;
@@ -100,6 +94,7 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
       keepsSession: () => this.#succession.session !== undefined,
       deliver: (message, extra) => this.#deliver(message, extra),
     });
+    this.#intake = this.#createIntake();
     this.#succession = this.#createSuccession();
     const { clock, statsInterval } = this.#options;
     this.#supervisor = this.#createSupervisor();
@@ -166,9 +161,7 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
    * @throws Like {@linkcode WebSocketClientTransport.send}, but at once.
    */
   post(message: JsonRpcMessage, options?: SendOptions): void | Promise<void> {
-    return options?.delivered === true
-      ? this.#confirm(message, options)
-      : this.#post(message, options);
+    return this.#intake.take(message, options);
   }
 
   /**
@@ -261,6 +254,17 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     });
   }
 
+  #createIntake(): Intake {
+    return new Intake({
+      options: () => this.#options,
+      state: () => this.state,
+      wasLost: () => this.#wasLost,
+      traffic: this.#traffic,
+      telemetry: this.#telemetry,
+      report: (error) => this.#report(error, "offlineResponse"),
+    });
+  }
+
   #createSuccession(): Succession {
     return new Succession({
       endpoint: this.#endpoint,
@@ -294,43 +298,6 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     const { tenure, repeated } = await this.#succession.open(signal);
     this.#repeated = repeated;
     return tenure;
-  }
-
-  #post(message: JsonRpcMessage, options: WriteOptions | undefined): void | Promise<void> {
-    const text = serializeMessage(message, this.#options.maxSendBytes);
-    if (this.#traffic.send(message, text, options)) return;
-    if (this.#traffic.connection === undefined && this.#answerOffline(message)) return;
-    if (isStarted(this.state)) return this.#traffic.queue(message, text, options);
-    const { status } = this.state;
-    const outcome = "not-sent";
-    throw new MCPConnectionError(`Cannot send message: the transport is ${status}`, { outcome });
-  }
-
-  /** Sends a message and waits until the other application has it. */
-  #confirm(message: JsonRpcMessage, options: SendOptions): Promise<void> {
-    const { deliveryTimeout: timeout, signal } = options;
-    checkTime("deliveryTimeout", timeout);
-    const { promise, settled } = awaitDelivery(this.#options.clock, { timeout, signal });
-    try {
-      this.#post(message, { ...options, settled })?.catch(settled);
-    } catch (thrown) {
-      settled(toError(thrown));
-    }
-    return promise;
-  }
-
-  /** Whether a request is answered here, as the application wants while there is no connection. */
-  #answerOffline(message: JsonRpcMessage): boolean {
-    const { offlineResponse } = this.#options;
-    if (offlineResponse === undefined || !isRequest(message)) return false;
-    if (!isCutOff(this.state, this.#wasLost)) return false;
-    const report = (error: Error) => this.#report(error, "offlineResponse");
-    const notice = answerOffline(message, offlineResponse, report);
-    if (notice === undefined) return false;
-    this.#telemetry.offlineResponse();
-    // Never within `send()`; whoever closes the transport meanwhile hears no more.
-    this.#traffic.tellSoon(notice);
-    return true;
   }
 
   #deliver(message: JsonRpcMessage, extra?: MessageExtra): void {

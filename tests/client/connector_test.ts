@@ -75,6 +75,7 @@ Deno.test("Connector does not wait for the first welcome, but for those that fol
   const first = await connector.open(signal);
   assertInstanceOf(first.connection, SessionConnection);
   await first.connection.greeting;
+  connector.settle();
   const { session } = connector;
   connecting.lose(first.connection);
   let isOpen = false;

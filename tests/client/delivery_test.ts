@@ -52,6 +52,9 @@ Deno.test("send() with delivered gives up with its signal", async () => {
   const delivery = client.notify("x/note", {}, { ...DELIVERED, signal: controller.signal });
   controller.abort(new Error("enough"));
   await assertRejects(() => delivery, Error, "enough");
+  const late = client.notify("x/late", {}, { ...DELIVERED, signal: controller.signal });
+  await assertRejects(() => late, Error, "enough");
+  assertEquals(client.transport.getStats().messagesSent, 0);
 });
 
 Deno.test("send() with delivered survives a resume", async () => {
@@ -181,6 +184,27 @@ Deno.test("send() with delivered of an answer that nobody waits for any more say
   const answer = client.transport.send({ jsonrpc: "2.0", id: 7, result: {} }, DELIVERED);
   const error = await assertRejects(() => answer, MCPConnectionError);
   assertEquals(error.outcome, "not-sent");
+});
+
+Deno.test("send() with delivered of a request that is answered offline says that it was not sent", async () => {
+  await using server = new SessionServer(async (visit) => {
+    await visit.open();
+    if (visit.number === 1) return void await visit.next();
+    await visit.visit.silence();
+  });
+  const offlineResponse = () => ({ result: {} });
+  const reconnect = { minDelay: 10_000, immediate: [] };
+  await using client = await Watched.open(server.url, { offlineResponse, reconnect });
+  await client.notify("x/cut");
+  await client.told("lost");
+  await until(() => client.transport.state.status === "reconnecting");
+  const request = { jsonrpc: "2.0", id: 9, method: "tools/call", params: {} } as const;
+  const error = await assertRejects(
+    () => client.transport.send(request, DELIVERED),
+    MCPConnectionError,
+  );
+  assertEquals(error.outcome, "not-sent");
+  assertEquals((await client.answer(9)).result._meta, { "bowline/offline": true });
 });
 
 for (const deliveryTimeout of [0, -1, NaN, Infinity]) {

@@ -53,7 +53,7 @@ Deno.test("a transport that is not welcomed in time dials again", async () => {
     await visit.welcome();
     await visit.play();
   });
-  await using client = await Watched.open(server.url, { connectTimeout: 30 });
+  await using client = await Watched.open(server.url, { connectTimeout: 300 });
   const id = client.ask("tools/list");
   await client.answer(id);
   assertEquals(client.details.lost.loss.cause, "heartbeat");
