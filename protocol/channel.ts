@@ -12,6 +12,8 @@ export interface Channel {
   readonly isAttached: boolean;
   /** Bytes that wait in the socket. */
   readonly bufferedAmount: number;
+  /** Bytes that are held for the peer: in the socket, or until it has acknowledged them. */
+  readonly heldBytes: number;
   /** Messages that the peer may not have; `undefined` where that cannot be known. */
   readonly bufferedMessages: number | undefined;
   /** Lets messages through; what came in before is delivered first. */
@@ -27,6 +29,8 @@ export interface Channel {
   send(text: string, message?: JsonRpcMessage, options?: SendOptions): void | Promise<void>;
   /** Asks the peer to move elsewhere. Returns whether it can be asked. */
   retire(afterMs: number, reason: string): boolean;
+  /** Ends the connection; a session waits for its owner to come back. */
+  suspend(code: number, reason: string): void;
   /** Ends it within a second. */
   close(code: number, reason: string): void;
 }
@@ -43,3 +47,15 @@ export interface ChannelSink {
 
 /** Makes a channel for somebody who listens. */
 export type OpenChannel = (sink: ChannelSink) => Channel;
+
+/** Bounds how much a peer sends. */
+export interface Throttle {
+  /**
+   * Lets a frame through, or not.
+   *
+   * @param frame The frame.
+   * @param messages How many messages it is or completes.
+   * @returns 0 if it passes, else the time until it would, in milliseconds.
+   */
+  take(frame: string, messages: number): number;
+}

@@ -22,6 +22,8 @@ export const CLOSE_CODES: {
   readonly CLIENT_UNSUPPORTED_DATA: 4003;
   /** The session protocol was violated. */
   readonly BAD_CONTROL: 4400;
+  /** The client is not, or no longer, authenticated. */
+  readonly UNAUTHENTICATED: 4401;
   /** The session belongs to somebody else. */
   readonly FORBIDDEN: 4403;
   /** The peer was silent for too long. */
@@ -46,6 +48,7 @@ export const CLOSE_CODES: {
   CLIENT_PROTOCOL_ERROR: 4002,
   CLIENT_UNSUPPORTED_DATA: 4003,
   BAD_CONTROL: 4400,
+  UNAUTHENTICATED: 4401,
   FORBIDDEN: 4403,
   HEARTBEAT_TIMEOUT: 4408,
   REPLACED: 4409,
@@ -176,5 +179,5 @@ export function closeReason(reason: string): string {
   if (bytes.length <= MAX_REASON_BYTES) return reason;
   let end = MAX_REASON_BYTES;
   while (((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
-  return new TextDecoder().decode(bytes.subarray(0, end));
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(0, end));
 }

@@ -1,4 +1,5 @@
 import { MCPRpcError } from "./errors.ts";
+import { isTextTooDeep, isTooDeep, MAX_DEPTH, readEnvelope, SCAN_FROM } from "./nesting.ts";
 
 /** What names a request: a string or an integer, never `null`. */
 export type RequestId = string | number;
@@ -138,36 +139,65 @@ export function isObject(value: unknown): value is JsonRpcParams {
  * ```
  *
  * @param text What the peer sent.
+ * @param maxDepth How deep arrays and objects may be nested.
+ * @default {64} maxDepth
  * @returns The message, as it was parsed. A response that is none, but names
  * the request it answers, becomes an error response: whoever asked hears of it.
- * @throws {MCPRpcError} If the text is no JSON (-32700) or no JSON-RPC 2.0
- * message (-32600); {@linkcode errorResponse} turns it into the answer.
+ * @throws {MCPRpcError} If the text is no JSON (-32700), or no JSON-RPC 2.0
+ * message or nested too deep (-32600); {@linkcode errorResponse} turns it into
+ * the answer. The error holds nothing of the text.
  */
-export function parseMessage(text: string): JsonRpcMessage {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new MCPRpcError(
-      ERROR_CODES.PARSE_ERROR,
-      "Parse error: the text is not JSON",
-      { cause },
-    );
+export function parseMessage(text: string, maxDepth: number = MAX_DEPTH): JsonRpcMessage {
+  if (BATCH_REGEXP.test(text)) throw invalidRequest(NO_BATCHES);
+  if (text.length > SCAN_FROM && isTextTooDeep(text, maxDepth)) {
+    return refuseUnread(text, depthFault(maxDepth));
   }
-  const fault = findFault(value);
+  const value = parseJson(text);
+  const fault = findFault(value) ?? findDepthFault(text, value, maxDepth);
   if (fault === undefined) return value as JsonRpcMessage;
   const id = isObject(value) && isRequestId(value.id) ? value.id : undefined;
-  if (!isAnswer(value)) {
-    const text = `Invalid request: ${fault}`;
-    throw new MCPRpcError(ERROR_CODES.INVALID_REQUEST, text, { id });
+  return refuse(fault, id, isAnswer(value));
+}
+
+/** JSON that begins as an array does: it need not be parsed to be refused. */
+const BATCH_REGEXP = /^[ \t\r\n]*\[/;
+const NO_BATCHES = "batches were not negotiated";
+
+/** The engine's own error quotes the text: what a peer sent does not belong into errors. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new MCPRpcError(ERROR_CODES.PARSE_ERROR, "Parse error: the text is not JSON");
   }
+}
+
+/** A level takes two characters at least, and long texts were looked at before. */
+function findDepthFault(text: string, value: unknown, maxDepth: number): string | undefined {
+  const mayBeTooDeep = text.length > 2 * maxDepth && text.length <= SCAN_FROM;
+  return mayBeTooDeep && isTooDeep(value, maxDepth) ? depthFault(maxDepth) : undefined;
+}
+
+function depthFault(maxDepth: number): string {
+  return `nested deeper than ${maxDepth}`;
+}
+
+function refuseUnread(text: string, fault: string): JsonRpcMessage {
+  const envelope = readEnvelope(text);
+  const id = envelope && JSON.parse(envelope.id);
+  return refuse(fault, isRequestId(id) ? id : undefined, envelope?.isAnswer === true);
+}
+
+function refuse(fault: string, id: RequestId | undefined, isAnswer: boolean): JsonRpcMessage {
+  if (!isAnswer) throw invalidRequest(fault, id);
   // Its id is one of ours: sent back in an error, it would hit a request of the peer's.
-  const error = new MCPRpcError(
-    ERROR_CODES.INVALID_REQUEST,
-    `Invalid response: ${fault}`,
-  );
+  const error = new MCPRpcError(ERROR_CODES.INVALID_REQUEST, `Invalid response: ${fault}`);
   if (id === undefined) throw error;
   return errorResponse(error, id);
+}
+
+function invalidRequest(fault: string, id?: RequestId): MCPRpcError {
+  return new MCPRpcError(ERROR_CODES.INVALID_REQUEST, `Invalid request: ${fault}`, { id });
 }
 
 /** Whether the value is meant as an answer, whatever is wrong with it. */
@@ -186,7 +216,7 @@ export function findFault(value: unknown): string | undefined {
   if (typeof value !== "object" || value === null) {
     return "a message must be an object";
   }
-  if (Array.isArray(value)) return "batches were not negotiated";
+  if (Array.isArray(value)) return NO_BATCHES;
   const { jsonrpc, id, method, params, result, error } = value as JsonRpcParams;
   if (jsonrpc !== "2.0") return 'member "jsonrpc" must be "2.0"';
   if (method !== undefined) {

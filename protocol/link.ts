@@ -17,6 +17,14 @@ export interface LinkEvents {
   closed(info: CloseInfo): void;
 }
 
+/** What has passed through links, in UTF-16 units: as many as bytes where all is ASCII. */
+export interface LinkTraffic {
+  /** What came in. */
+  received: number;
+  /** What was written. */
+  sent: number;
+}
+
 /** Time for the closing handshake, in milliseconds; a silent peer never completes it. */
 const CLOSE_TIMEOUT = 1_000;
 /** What may wait in the socket before {@linkcode Link.drained} waits too, in bytes. */
@@ -35,6 +43,7 @@ const OPEN = 1;
 export class Link {
   readonly #socket: WebSocket;
   readonly #clock: Clock;
+  readonly #traffic: LinkTraffic;
   #events: LinkEvents | undefined;
   #closing: CloseInfo | undefined;
   #closeTimer: Timer | undefined;
@@ -47,12 +56,22 @@ export class Link {
    * @param socket A socket that is open; its handlers are taken over.
    * @param events Who listens.
    * @param clock Where time comes from.
+   * @param traffic Counts what passes, of this link and perhaps others.
    */
-  constructor(socket: WebSocket, events: LinkEvents, clock: Clock) {
+  constructor(
+    socket: WebSocket,
+    events: LinkEvents,
+    clock: Clock,
+    traffic: LinkTraffic = { received: 0, sent: 0 },
+  ) {
     this.#socket = socket;
     this.#events = events;
     this.#clock = clock;
-    socket.onmessage = (event) => this.#events?.frame(event.data);
+    this.#traffic = traffic;
+    socket.onmessage = ({ data }) => {
+      if (typeof data === "string") traffic.received += data.length;
+      this.#events?.frame(data);
+    };
     socket.onerror = (event) => {
       this.#failure = errorText(event);
     };
@@ -105,6 +124,7 @@ export class Link {
   send(text: string): void {
     if (!this.isOpen) return;
     this.#unseen += text.length;
+    this.#traffic.sent += text.length;
     this.#socket.send(text);
   }
 

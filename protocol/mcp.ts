@@ -45,6 +45,8 @@ export const INITIALIZE = "initialize";
 export const INITIALIZED = "notifications/initialized";
 /** The legacy request that any living peer answers. */
 export const PING = "ping";
+/** The request of this protocol's own with which a client shows a token in a message. */
+export const AUTHENTICATE = "authenticate";
 /** The modern request that tells who the server is. */
 export const DISCOVER = "server/discover";
 /** The modern request that stays open and carries subscriptions. */

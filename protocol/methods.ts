@@ -5,10 +5,10 @@ import type { RequestOptions } from "./peer_options.ts";
 export type MethodTable<Methods> = { [Name in keyof Methods]: MethodShape };
 
 /** What follows the method's name in a call: required parameters must be given. */
-export type RequestArguments<Shape> = Shape extends { params: infer Params }
-  ? [params: Params, options?: RequestOptions]
-  : Shape extends { params?: infer Params } ? [params?: Params, options?: RequestOptions]
-  : [params?: undefined, options?: RequestOptions];
+export type RequestArguments<Shape, Options = RequestOptions> = Shape extends
+  { params: infer Params } ? [params: Params, options?: Options]
+  : Shape extends { params?: infer Params } ? [params?: Params, options?: Options]
+  : [params?: undefined, options?: Options];
 
 /** The parameters a handler gets; where none were sent, an empty object. */
 export type HandlerParams<Shape> = Shape extends { params: infer Params } ? Params

@@ -7,6 +7,7 @@ import {
   type JsonRpcMessage,
   parseMessage,
 } from "./jsonrpc.ts";
+import { MAX_DEPTH } from "./nesting.ts";
 
 /** Who listens to a {@linkcode PlainReader}. */
 export interface PlainSink {
@@ -43,23 +44,36 @@ const CODES: {
 
 /** Invalid frames in a row after which the connection is closed. */
 const MAX_FAULTS = 10;
+/** Invalid frames in all, after which it is closed: those beyond one for so many valid ones. */
+const MAX_EXCESS = 100;
+const VALID_PER_FAULT = 10;
 
 /** Reads plain MCP: one JSON-RPC message per text frame, nothing else. */
 export class PlainReader {
   readonly #sink: PlainSink;
   readonly #codes: ViolationCodes;
   readonly #maxBytes: number;
+  readonly #maxDepth: number;
   #faults = 0;
+  /** Rises with every invalid frame, and falls more slowly with valid ones. */
+  #score = 0;
 
   /**
    * @param sink Who listens.
    * @param end Which end of the socket this is: the one that accepted, or the one that dialled.
    * @param maxBytes The largest message taken, in bytes of UTF-8.
+   * @param maxDepth How deep a message may nest.
    */
-  constructor(sink: PlainSink, end: "server" | "client", maxBytes: number) {
+  constructor(
+    sink: PlainSink,
+    end: "server" | "client",
+    maxBytes: number,
+    maxDepth: number = MAX_DEPTH,
+  ) {
     this.#sink = sink;
     this.#codes = CODES[end];
     this.#maxBytes = maxBytes;
+    this.#maxDepth = maxDepth;
   }
 
   /** Reads one frame; whatever it holds, the sink hears of it once. */
@@ -78,11 +92,12 @@ export class PlainReader {
     }
     let message: JsonRpcMessage;
     try {
-      message = parseMessage(data);
+      message = parseMessage(data, this.#maxDepth);
     } catch (thrown) {
       return this.#fault(toError(thrown));
     }
     this.#faults = 0;
+    if (this.#score > 0) this.#score--;
     this.#sink.message(message);
   }
 
@@ -92,9 +107,13 @@ export class PlainReader {
   }
 
   #fault(error: Error): void {
+    this.#score += VALID_PER_FAULT;
     if (++this.#faults >= MAX_FAULTS) {
       const reason = `${MAX_FAULTS} invalid messages in a row`;
       return this.#sink.violation(this.#codes.garbage, reason);
+    }
+    if (this.#score >= MAX_EXCESS * VALID_PER_FAULT) {
+      return this.#sink.violation(this.#codes.garbage, "Too many invalid messages");
     }
     this.#sink.fault(error, errorResponse(error));
   }

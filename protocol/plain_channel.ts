@@ -1,4 +1,4 @@
-import type { Channel, ChannelSink } from "./channel.ts";
+import type { Channel, ChannelSink, Throttle } from "./channel.ts";
 import type { Clock } from "./clock.ts";
 import { CLOSE_CODES } from "./close_codes.ts";
 import { MCPConnectionError, MCPError } from "./errors.ts";
@@ -16,6 +16,10 @@ export interface PlainChannelOptions {
   readonly maxSendBytes: number;
   /** The largest message that is taken, in bytes of UTF-8. */
   readonly maxReceiveBytes: number;
+  /** How deep a message may nest; 64 by default. */
+  readonly maxDepth?: number | undefined;
+  /** Bounds how much the peer sends. */
+  readonly throttle?: Throttle | undefined;
   /** Where time comes from. */
   readonly clock: Clock;
 }
@@ -29,6 +33,7 @@ export class PlainChannel implements Channel {
   readonly #link: Link;
   readonly #sink: ChannelSink;
   readonly #reader: PlainReader;
+  readonly #throttle: Throttle | undefined;
   /** What may wait for a peer that does not read: one message beyond the high-water mark. */
   readonly #maxBufferedBytes: number;
   /** What came in before anybody listened; it may take as much room as one message. */
@@ -50,6 +55,7 @@ export class PlainChannel implements Channel {
     this.#link = link;
     this.#sink = sink;
     this.#maxBufferedBytes = options.maxSendBytes + HIGH_WATER;
+    this.#throttle = options.throttle;
     this.#held = new HeldFrames(options.maxReceiveBytes);
     this.#reader = new PlainReader(
       {
@@ -62,8 +68,9 @@ export class PlainChannel implements Channel {
       },
       options.end,
       options.maxReceiveBytes,
+      options.maxDepth,
     );
-    link.redirect({ frame: (data) => this.read(data), closed: (info) => this.#closed(info) });
+    link.redirect({ frame: (data) => this.#take(data), closed: (info) => this.#closed(info) });
     for (const frame of frames) this.#held.hold(frame);
   }
 
@@ -83,10 +90,15 @@ export class PlainChannel implements Channel {
   }
 
   /** See {@linkcode Channel}. */
+  get heldBytes(): number {
+    return this.#link.bufferedAmount;
+  }
+
+  /** See {@linkcode Channel}. */
   listen(): void {
     const held = this.#held?.release() ?? [];
     this.#held = undefined;
-    for (const data of held) this.read(data);
+    for (const data of held) this.#read(data);
   }
 
   /** See {@linkcode Channel}. */
@@ -105,17 +117,36 @@ export class PlainChannel implements Channel {
   }
 
   /** See {@linkcode Channel}. */
+  suspend(code: number, reason: string): void {
+    this.close(code, reason);
+  }
+
+  /** See {@linkcode Channel}. */
   close(code: number, reason: string): void {
     this.#link.close(code, reason);
   }
 
-  /** Takes a frame. */
-  read(data: unknown): void {
+  /** Takes a frame that comes in now. */
+  #take(data: unknown): void {
+    if (this.#throttle !== undefined && typeof data === "string") {
+      const wait = this.#throttle.take(data, 1);
+      if (wait > 0) return this.#slowDown(wait);
+    }
+    this.#read(data);
+  }
+
+  #read(data: unknown): void {
     if (this.#isViolated) return;
     // What is no text is a violation now as well as later.
     if (this.#held === undefined || typeof data !== "string") return this.#reader.read(data);
     if (this.#held.hold(data)) return;
     this.#violate(CLOSE_CODES.CLIENT_PROTOCOL_ERROR, "Too many messages before the start");
+  }
+
+  #slowDown(wait: number): void {
+    if (this.#isViolated) return;
+    const seconds = Math.ceil(wait / 1_000);
+    this.#violate(CLOSE_CODES.SLOW_CONSUMER, `Too much traffic; retry-after=${seconds}`);
   }
 
   /** From here on the peer is not listened to, although it may go on for a while. */

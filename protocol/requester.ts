@@ -12,6 +12,7 @@ import {
 import { cancelNotification, INITIALIZE } from "./mcp.ts";
 import type { JsonRpcPeerOptions, RequestOptions } from "./peer_options.ts";
 import { type PendingRequest, PendingTable } from "./pending.ts";
+import { quote } from "./quote.ts";
 import type { Transmit } from "./transmit.ts";
 import type { MessageExtra } from "./transport.ts";
 
@@ -188,7 +189,7 @@ export class Requester {
   #settleNothing(message: JsonRpcResponse): void {
     if (isRequestId(message.id) || "result" in message) return;
     const { code, message: text, data } = message.error;
-    this.#report(new MCPRpcError(code, `The peer reports: ${text}`, { data }));
+    this.#report(new MCPRpcError(code, `The peer reports: ${quote(text)}`, { data }));
   }
 }
 

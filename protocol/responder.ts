@@ -117,8 +117,8 @@ export class Responder {
     handler: RequestHandler | undefined,
   ): MCPRpcError | undefined {
     if (this.#inbound.has(id)) {
-      const text = `Request id ${JSON.stringify(id)} is in flight already`;
-      return new MCPRpcError(ERROR_CODES.INVALID_REQUEST, text);
+      // Not named: it may be as long as a message.
+      return new MCPRpcError(ERROR_CODES.INVALID_REQUEST, "The id of the request is in use");
     }
     if (this.#inbound.size >= this.#maxInFlight) {
       return new MCPRpcError(
@@ -128,7 +128,7 @@ export class Responder {
       );
     }
     if (handler !== undefined) return undefined;
-    return new MCPRpcError(ERROR_CODES.METHOD_NOT_FOUND, `Method not found: "${method}"`);
+    return methodNotFound(method);
   }
 
   readonly #notifyFrom = (
@@ -171,4 +171,17 @@ export class Responder {
     request.finish();
     this.#inbound.delete(request.id);
   }
+}
+
+/** What is told of a method's name, in UTF-16 units: it may be as long as a message. */
+const MAX_METHOD = 128;
+
+/**
+ * The error of a request that nobody answers.
+ *
+ * @param method The method.
+ */
+export function methodNotFound(method: string): MCPRpcError {
+  const text = `Method not found: "${method.slice(0, MAX_METHOD)}"`;
+  return new MCPRpcError(ERROR_CODES.METHOD_NOT_FOUND, text);
 }

@@ -1,4 +1,4 @@
-import type { Channel, ChannelSink, OpenChannel } from "./channel.ts";
+import type { Channel, ChannelSink, OpenChannel, Throttle } from "./channel.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { CLOSE_CODES } from "./close_codes.ts";
 import { MCPConnectionError, toError } from "./errors.ts";
@@ -30,6 +30,15 @@ export interface SocketTransportOptions {
    * @default {67_108_864}
    */
   readonly maxReceiveBytes?: number | undefined;
+  /**
+   * How deep arrays and objects may be nested in a message. A deeper one is
+   * answered with -32600.
+   *
+   * @default {64}
+   */
+  readonly maxDepth?: number | undefined;
+  /** Bounds how much the peer sends; whoever sends more is sent away with 4429. */
+  readonly throttle?: Throttle | undefined;
   /** Given to the application with every message. */
   readonly extra?: MessageExtra | undefined;
   /** Where time comes from. */
@@ -77,6 +86,8 @@ export class SocketTransport implements Transport, AsyncDisposable {
       end = "client",
       maxSendBytes = maxBytes,
       maxReceiveBytes = maxBytes,
+      maxDepth,
+      throttle,
       clock = systemClock,
     } = options;
     this.#maxSendBytes = maxSendBytes;
@@ -86,9 +97,14 @@ export class SocketTransport implements Transport, AsyncDisposable {
       fault: (error) => this.report(error),
       closed: (info) => this.#end(info),
     };
-    this.#channel = typeof source === "function"
-      ? source(sink)
-      : adoptSocket(source, sink, { end, maxSendBytes, maxReceiveBytes, clock });
+    this.#channel = typeof source === "function" ? source(sink) : adoptSocket(source, sink, {
+      end,
+      maxSendBytes,
+      maxReceiveBytes,
+      maxDepth,
+      throttle,
+      clock,
+    });
   }
 
   /** The subprotocol that is spoken. */
@@ -109,6 +125,11 @@ export class SocketTransport implements Transport, AsyncDisposable {
   /** Bytes that wait to leave. */
   get bufferedAmount(): number {
     return this.#channel.bufferedAmount;
+  }
+
+  /** Bytes that are held for the peer: in the socket, or until it has acknowledged them. */
+  get heldBytes(): number {
+    return this.#channel.heldBytes;
   }
 
   /** Messages that the peer may not have; `undefined` where that cannot be known. */
@@ -191,6 +212,11 @@ export class SocketTransport implements Transport, AsyncDisposable {
    */
   retire(afterMs: number, reason: string): boolean {
     return this.#channel.retire(afterMs, reason);
+  }
+
+  /** Ends the connection; a session waits for its owner to come back. */
+  protected suspend(code: number, reason: string): void {
+    this.#channel.suspend(code, reason);
   }
 
   /** Sends text that is known to be a message. */

@@ -20,8 +20,9 @@ export interface StartOptions {
   /** The private key of `cert`, in PEM. */
   key?: string | undefined;
   /**
-   * Opens the server to everybody who can reach its address. Without it, the
-   * server listens on loopback addresses only, because it asks nobody who they are.
+   * Opens a server that asks nobody who they are to everybody who can reach its
+   * address. Without it, and without `auth`, the server listens on loopback
+   * addresses only.
    *
    * @default {false}
    */
@@ -49,22 +50,24 @@ const LOOPBACK_REGEXP = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/;
  * Checks where a server shall listen.
  *
  * @param options What the caller asked for.
+ * @param asksWho Whether clients have to say who they are.
+ * @default {false} asksWho
  * @returns Where to listen.
  * @throws {TypeError} If only one of `cert` and `key` is given.
  * @throws {MCPError} If strangers could reach the server and nobody said that they may.
  */
-export function resolveStartOptions(options: StartOptions): ListenOptions {
+export function resolveStartOptions(options: StartOptions, asksWho = false): ListenOptions {
   const { port = 8787, cert, key, allowStrangers = false } = options;
   if ((cert === undefined) !== (key === undefined)) {
     throw new TypeError('Cannot start server: "cert" and "key" need each other');
   }
   const hostname = (options.hostname ?? "127.0.0.1").replace(/^\[|\]$/g, "");
-  if (allowStrangers || LOOPBACK_REGEXP.test(hostname)) {
+  if (asksWho || allowStrangers || LOOPBACK_REGEXP.test(hostname)) {
     return { hostname, port, cert, key };
   }
   throw new MCPError(
     "policy",
-    `Cannot listen on "${hostname}" as everybody who can reach it could call this server: set "allowStrangers", or listen on "127.0.0.1"`,
+    `Cannot listen on "${hostname}" as everybody who can reach it could call this server: set "auth" or "allowStrangers", or listen on "127.0.0.1"`,
   );
 }
 

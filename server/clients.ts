@@ -11,6 +11,8 @@ export interface ClientSnapshot {
   readonly protocol: "mcp" | "bowline.v1";
   /** Whether it is connected now: a session waits for its client for a while. */
   readonly isAttached: boolean;
+  /** Whom it belongs to, as far as anybody knows. */
+  readonly principal: string | undefined;
   /** The client's IP address, where there is one. */
   readonly remoteAddress: string | undefined;
   /** When it connected, in milliseconds since 1970. */
@@ -36,6 +38,7 @@ export function snapshotClient({ transport, clientInfo }: ServerSession): Client
     id,
     protocol,
     isAttached,
+    principal,
     request,
     connectedAt,
     lastActivity,
@@ -48,6 +51,7 @@ export function snapshotClient({ transport, clientInfo }: ServerSession): Client
     clientInfo,
     protocol,
     isAttached,
+    principal: principal?.id,
     remoteAddress: request?.remoteAddress,
     connectedAt,
     lastActivity,

@@ -1,20 +1,10 @@
 import { MCPRpcError } from "../protocol/errors.ts";
 import { ERROR_CODES } from "../protocol/jsonrpc.ts";
-import {
-  LISTEN,
-  RESOURCE_UPDATED,
-  SUBSCRIBE,
-  SUBSCRIPTION_ID,
-  SUBSCRIPTIONS_ACKNOWLEDGED,
-  UNSUBSCRIBE,
-} from "../protocol/mcp.ts";
-import type { McpResult, Resource, SubscriptionFilter } from "../protocol/mcp_types.ts";
+import type { Resource } from "../protocol/mcp_types.ts";
 import { DemoJournal } from "./demo_journal.ts";
 import { DEMO_TOOLS } from "./demo_tools.ts";
-import type { HandlerContext } from "./dispatcher.ts";
 import type { WebSocketHandlerOptions } from "./options.ts";
 import { MCPWebSocketServer } from "./server.ts";
-import type { ServerSession } from "./session.ts";
 
 /** Options of {@linkcode createDemoServer}. */
 export interface DemoServerOptions extends WebSocketHandlerOptions {
@@ -54,9 +44,10 @@ export function createDemoServer(options: DemoServerOptions): MCPWebSocketServer
     title: "Bowline demo",
     capabilities: { tools: {}, resources: { subscribe: true } },
     instructions: "A server to try things out with; nothing it does matters.",
+    maySubscribe: (uri) => uri === JOURNAL_URI,
   });
   handleTools(server);
-  handleResources(server, new DemoJournal(growInterval));
+  handleResources(server, growInterval);
   return server;
 }
 
@@ -71,65 +62,16 @@ function handleTools(server: MCPWebSocketServer): void {
   });
 }
 
-function handleResources(server: MCPWebSocketServer, journal: DemoJournal): void {
+function handleResources(server: MCPWebSocketServer, growInterval: number): void {
+  const journal = new DemoJournal(growInterval, () => server.resourceUpdated(JOURNAL_URI));
   server.handle("resources/list", () => ({ resources: [JOURNAL] }));
   server.handle("resources/templates/list", () => ({ resourceTemplates: [] }));
   server.handle("resources/read", ({ uri }) => {
-    checkUri(uri);
-    return { contents: [{ uri, mimeType: "text/plain", text: journal.text }] };
+    if (uri === JOURNAL_URI) {
+      return { contents: [{ uri, mimeType: "text/plain", text: journal.text }] };
+    }
+    throw new MCPRpcError(ERROR_CODES.INVALID_PARAMS, `Resource not found: "${uri}"`);
   });
-  handleSubscriptions(server, journal);
-  server.handle(LISTEN, ({ notifications }, context) => listen(journal, notifications, context));
-}
-
-/** Until 2025-11-25: a subscription belongs to its connection. */
-function handleSubscriptions(server: MCPWebSocketServer, journal: DemoJournal): void {
-  const subscriptions = new WeakMap<ServerSession, () => void>();
-  function unsubscribe(session: ServerSession): void {
-    subscriptions.get(session)?.();
-  }
-  server.handle(SUBSCRIBE, ({ uri }, { session }) => {
-    checkUri(uri);
-    if (subscriptions.has(session)) unsubscribe(session);
-    else session.transport.closed.then(() => unsubscribe(session));
-    const notify = () => void session.notify(RESOURCE_UPDATED, { uri }).catch(() => {});
-    subscriptions.set(session, journal.follow(notify));
-    return {};
-  });
-  server.handle(UNSUBSCRIBE, ({ uri }, { session }) => {
-    checkUri(uri);
-    unsubscribe(session);
-    return {};
-  });
-}
-
-/** Since 2026-07-28: a subscription is a request that stays open until it is cancelled. */
-async function listen(
-  journal: DemoJournal,
-  { resourceSubscriptions }: SubscriptionFilter,
-  { id, signal, notify }: HandlerContext,
-): Promise<McpResult> {
-  const isWanted = Array.isArray(resourceSubscriptions) &&
-    resourceSubscriptions.includes(JOURNAL_URI);
-  const _meta = { [SUBSCRIPTION_ID]: id };
-  const honoured = isWanted ? { resourceSubscriptions: [JOURNAL_URI] } : {};
-  notify(SUBSCRIPTIONS_ACKNOWLEDGED, { notifications: honoured, _meta });
-  const unfollow = isWanted
-    ? journal.follow(() => notify(RESOURCE_UPDATED, { uri: JOURNAL_URI, _meta }))
-    : undefined;
-  await aborted(signal);
-  unfollow?.();
-  return { _meta };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-}
-
-function checkUri(uri: string): void {
-  if (uri === JOURNAL_URI) return;
-  throw new MCPRpcError(ERROR_CODES.INVALID_PARAMS, `Resource not found: "${uri}"`);
+  // Nothing else can be subscribed to.
+  server.onSubscribers((_uri, subscribers) => subscribers > 0 ? journal.start() : journal.stop());
 }

@@ -1,13 +1,10 @@
 /** The most lines that are kept. */
 const MAX_LINES = 1_000;
 
-/**
- * A text that grows by a line at a time, as long as somebody follows it.
- * Without followers there is no timer.
- */
+/** A text that grows by a line at a time while it is started; otherwise there is no timer. */
 export class DemoJournal {
   readonly #interval: number;
-  readonly #followers = new Set<() => void>();
+  readonly #onGrowth: () => void;
   #lines: string[] = [];
   #count = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -16,10 +13,12 @@ export class DemoJournal {
    * Makes a journal of one line.
    *
    * @param interval Time between two lines, in milliseconds.
+   * @param onGrowth Called after every further line.
    */
-  constructor(interval: number) {
+  constructor(interval: number, onGrowth: () => void) {
     this.#interval = interval;
-    this.#grow();
+    this.#onGrowth = onGrowth;
+    this.#write();
   }
 
   /** All lines. */
@@ -27,33 +26,22 @@ export class DemoJournal {
     return this.#lines.join("\n");
   }
 
-  /** How many follow it. */
-  get followers(): number {
-    return this.#followers.size;
+  /** Grows from now on. Starting twice is fine. */
+  start(): void {
+    this.#timer ??= setInterval(() => {
+      this.#write();
+      this.#onGrowth();
+    }, this.#interval);
   }
 
-  /**
-   * Follows it.
-   *
-   * @param onGrowth Called after every line.
-   * @returns Stops following. Doing so twice is fine.
-   */
-  follow(onGrowth: () => void): () => void {
-    // A listener that is given twice counts twice.
-    const follower = () => onGrowth();
-    this.#followers.add(follower);
-    this.#timer ??= setInterval(() => this.#grow(), this.#interval);
-    return () => {
-      this.#followers.delete(follower);
-      if (this.#followers.size > 0) return;
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-    };
+  /** Stands still. Stopping twice is fine. */
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
-  #grow(): void {
+  #write(): void {
     this.#lines.push(`Line ${++this.#count}, ${new Date().toISOString()}`);
     if (this.#lines.length > MAX_LINES) this.#lines.shift();
-    for (const follower of this.#followers) follower();
   }
 }

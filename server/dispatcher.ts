@@ -14,6 +14,7 @@ import {
   discoverResult,
   type Identity,
   INITIALIZE,
+  INITIALIZED,
   initializeResult,
   LISTEN,
   PING,
@@ -25,6 +26,7 @@ import {
 } from "../protocol/mcp.ts";
 import type { Capabilities, Implementation } from "../protocol/mcp_types.ts";
 import type { HandlerParams, ResultOf } from "../protocol/methods.ts";
+import { methodNotFound } from "../protocol/responder.ts";
 import type { MessageExtra } from "../protocol/transport.ts";
 import { findParamsFault } from "./params.ts";
 import type { McpSession, ServerSession, SessionEvents } from "./session.ts";
@@ -62,7 +64,7 @@ export type NotificationListener = (
 ) => unknown;
 
 /** Any handler, after its types have been checked. */
-type AnyHandler = (params: never, context: HandlerContext) => unknown;
+export type AnyHandler = (params: never, context: HandlerContext) => unknown;
 
 /** Methods that are answered here. */
 const OWN_METHODS: ReadonlySet<string> = new Set([INITIALIZE, PING, DISCOVER]);
@@ -94,6 +96,10 @@ export interface DispatcherOptions {
   readonly capabilities: Capabilities | undefined;
   /** How to use it. */
   readonly instructions: string | undefined;
+  /** Answers what nobody else does, by method. */
+  readonly fallbacks: ReadonlyMap<string, AnyHandler>;
+  /** Says the last words to a client. */
+  readonly conclude: (session: ServerSession) => Promise<void>;
 }
 
 /**
@@ -150,10 +156,16 @@ export class Dispatcher implements SessionEvents {
   /** See {@linkcode SessionEvents}. */
   hear(session: McpSession, notification: JsonRpcNotification): unknown {
     const { method, params = {} } = notification;
+    if (method === INITIALIZED) session.open();
     return this.#listeners.get(method)?.(params, {
       session,
       extra: session.transport.extra,
     });
+  }
+
+  /** See {@linkcode SessionEvents}. */
+  async conclude(session: McpSession): Promise<void> {
+    await this.#options.conclude(session);
   }
 
   #answerLegacy(
@@ -203,7 +215,8 @@ export class Dispatcher implements SessionEvents {
     context: RequestContext,
   ): unknown {
     const { method } = context;
-    const handler = this.#handlers.get(method) ?? this.#anyRequest;
+    const handler = this.#handlers.get(method) ?? this.#anyRequest ??
+      this.#options.fallbacks.get(method);
     if (handler === undefined) throw methodNotFound(method);
     const fault = findParamsFault(method, params);
     if (fault !== undefined) {
@@ -260,13 +273,6 @@ class SessionContext implements HandlerContext {
   get notify(): RequestContext["notify"] {
     return this.#context.notify;
   }
-}
-
-function methodNotFound(method: string): MCPRpcError {
-  return new MCPRpcError(
-    ERROR_CODES.METHOD_NOT_FOUND,
-    `Method not found: "${method}"`,
-  );
 }
 
 /** Whatever else a handler returned is refused by the peer, in both eras alike. */

@@ -1,36 +1,36 @@
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
-import { MCPCapacityError, MCPConnectionError, MCPRpcError } from "../protocol/errors.ts";
-import { guard } from "../protocol/guard.ts";
+import { MCPCapacityError, MCPConnectionError } from "../protocol/errors.ts";
+import { isPromiseLike } from "../protocol/guard.ts";
 import { type JsonRpcMessage, serializeMessage } from "../protocol/jsonrpc.ts";
+import { SESSION_SUBPROTOCOL } from "../protocol/subprotocol.ts";
+import { type BroadcastOptions, findReceivers } from "./audience.ts";
+import { Connections } from "./connections.ts";
+import { Entrance, type Entry } from "./entrance.ts";
+import { type Refusal, refusalResponse } from "./handshake.ts";
 import type { HandlerHealth } from "./health.ts";
-import { decideHandshake, refusalResponse } from "./handshake.ts";
+import type { BoundAddress } from "./host_check.ts";
+import { ServerMetrics } from "./metrics.ts";
+import { Operations } from "./operations.ts";
 import {
   type HandlerSettings,
   resolveHandlerOptions,
   type WebSocketHandlerOptions,
 } from "./options.ts";
-import { Link } from "../protocol/link.ts";
-import { PlainChannel } from "../protocol/plain_channel.ts";
-import { ServerMetrics } from "./metrics.ts";
-import { Operations } from "./operations.ts";
-import type { OpenChannel } from "../protocol/channel.ts";
-import { SESSION_SUBPROTOCOL } from "../protocol/subprotocol.ts";
-import { type Seat, SessionRegistry } from "./registry.ts";
-import { quote, Reporter } from "./reporter.ts";
+import { Reporter } from "./reporter.ts";
 import { type ConnectionInfo, type RequestSnapshot, snapshotRequest } from "./request.ts";
-import { SessionHost } from "./session_host.ts";
-import { drain, planShutdown, type ShutdownOptions, type ShutdownPlan } from "./shutdown.ts";
-import { WebSocketServerTransport, type WebSocketServerTransportOptions } from "./transport.ts";
+import {
+  type Conclude,
+  drain,
+  planShutdown,
+  type ShutdownOptions,
+  type ShutdownPlan,
+} from "./shutdown.ts";
+import { Topics } from "./topics.ts";
+import type { WebSocketServerTransport } from "./transport.ts";
 import { upgrade } from "./upgrade.ts";
 
 /** Serves one connection; if it throws or rejects, that connection is closed with 1011. */
 export type SessionListener = (session: WebSocketServerTransport) => unknown;
-
-/** Options of a broadcast. */
-export interface BroadcastOptions {
-  /** The connections that are left out, by id. */
-  readonly except?: readonly string[] | undefined;
-}
 
 /**
  * Makes a `fetch` handler that accepts MCP connections.
@@ -42,9 +42,9 @@ export interface BroadcastOptions {
  *
  * await using handler = createWebSocketHandler((session) => session.start());
  *
- * function serve(request: Request, info: Deno.ServeHandlerInfo): Response {
+ * async function serve(request: Request, info: Deno.ServeHandlerInfo): Promise<Response> {
  *   const { pathname } = new URL(request.url);
- *   return pathname === "/mcp" ? handler.fetch(request, info) : new Response("Hello");
+ *   return pathname === "/mcp" ? await handler.fetch(request, info) : new Response("Hello");
  * }
  * await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, serve);
  *
@@ -70,14 +70,18 @@ export function createWebSocketHandler(
 
 /** Serves MCP over WebSocket in any `Deno.serve`, see {@linkcode createWebSocketHandler}. */
 export class WebSocketHandler implements AsyncDisposable {
-  readonly #onSession: SessionListener;
   readonly #settings: HandlerSettings;
   readonly #reporter: Reporter;
-  readonly #registry = new SessionRegistry();
-  readonly #host: SessionHost | undefined;
+  readonly #connections: Connections;
+  readonly #entrance: Entrance;
+  readonly #topics: Topics<WebSocketServerTransport>;
+  /** Connections whose end is waited for, to forget their topics. */
+  readonly #watched = new WeakSet<WebSocketServerTransport>();
+  readonly #conclude: Conclude | undefined;
   readonly #metrics: ServerMetrics;
   readonly #operations: Operations | undefined;
   readonly #startedAt: number;
+  #bound: BoundAddress | undefined;
   #closing: Promise<void> | undefined;
   #isClosed = false;
 
@@ -87,48 +91,80 @@ export class WebSocketHandler implements AsyncDisposable {
    * @param onSession Serves each connection.
    * @param settings Options that were checked.
    * @param reporter Told what happens.
+   * @param conclude Says the last words to a connection before it is closed by {@linkcode close}.
+   * @throws {TypeError} If an option of `auth`, `admission` or `trustedProxies` is of the wrong shape.
+   * @throws {RangeError} If a number among them is out of range.
    */
   constructor(
     onSession: SessionListener,
     settings: HandlerSettings,
     reporter: Reporter,
+    conclude?: Conclude,
   ) {
-    this.#onSession = onSession;
     this.#settings = settings;
+    this.#topics = new Topics(settings.subscriptions);
+    this.#conclude = conclude;
     this.#reporter = reporter;
     this.#startedAt = settings.clock.now();
-    this.#metrics = new ServerMetrics(settings.metrics);
+    const metrics = this.#metrics = new ServerMetrics(settings.metrics);
     this.#operations = this.#createOperations();
-    this.#host = this.#createHost();
+    const connections = this.#connections = new Connections({
+      settings,
+      metrics,
+      reporter,
+      entrance: () => this.#entrance,
+      serve: onSession,
+    });
+    this.#entrance = new Entrance(settings, reporter, {
+      occupancy: () => ({ ...connections.occupancy, bound: this.#bound }),
+      countOf: (owner) => connections.registry.countOf(owner),
+    });
   }
 
   /**
    * Answers a request: upgrades it, or says why not; and those who run the
-   * server, if it was asked to. It never throws and needs no `this`.
+   * server, if it was asked to. It never throws or rejects, and needs no `this`.
    *
    * @param request The request; it must not have been upgraded.
    * @param info Where it comes from, as `Deno.serve` tells it.
-   * @returns The response. Return it at once: Deno stops listening if an
-   * upgrade's response is dropped.
+   * @returns The response; a promise for it only while `auth` takes time. Return it
+   * at once: Deno stops listening if an upgrade's response is dropped.
    */
-  readonly fetch = (request: Request, info?: ConnectionInfo): Response => {
+  readonly fetch = (
+    request: Request,
+    info?: ConnectionInfo,
+  ): Response | Promise<Response> => {
     try {
       const snapshot = snapshotRequest(request, info);
-      return this.#operations?.answer(snapshot) ?? this.#answer(request, snapshot);
+      const answer = this.#operations?.answer(snapshot) ??
+        this.#settings.auth?.resource?.respond(snapshot);
+      if (answer !== undefined) return answer;
+      const entry = this.#entrance.judge(snapshot);
+      if (!isPromiseLike(entry)) return this.#enter(request, snapshot, entry);
+      return entry.then((entry) => this.#enter(request, snapshot, entry))
+        .catch((thrown) => this.#fail(thrown));
     } catch (thrown) {
-      this.#reporter.error("Upgrade failed", thrown);
-      return new Response("The upgrade failed\n", { status: 500 });
+      return this.#fail(thrown);
     }
   };
 
   /** The connections that are open, by id. */
   get sessions(): ReadonlyMap<string, WebSocketServerTransport> {
-    return this.#registry.sessions;
+    return this.#connections.registry.sessions;
   }
 
   /** Whether {@linkcode close} was called. */
   get isClosing(): boolean {
     return this.#closing !== undefined;
+  }
+
+  /**
+   * Notes where the server listens: requests for that address are for this server.
+   *
+   * @param bound The address.
+   */
+  listens(bound: BoundAddress): void {
+    this.#bound = bound;
   }
 
   /**
@@ -150,47 +186,96 @@ export class WebSocketHandler implements AsyncDisposable {
     if (this.isClosing) {
       throw new MCPConnectionError("Cannot adopt socket: the server was closed");
     }
-    if (this.#registry.active >= maxConnections) {
+    if (!this.#connections.hasRoom) {
       throw new MCPCapacityError(
         `Cannot adopt socket as there are ${maxConnections} connections already`,
         maxConnections,
       );
     }
-    const session = this.#createSession(socket, { end });
-    this.#serve(session, this.#registry.reserve());
-    return session;
+    return this.#connections.adopt(socket, end);
   }
 
   /**
-   * Sends a message to all connections; it is serialised once.
+   * Sends a message to all connections, or to some; it is serialised once. Nobody
+   * is waited for: what a slow client does not read is bounded, see `docs/limits.md`.
    *
    * @param message The message.
-   * @param options Who is left out.
+   * @param options Whom it is for, and who is left out.
    * @returns How many it was sent to.
-   * @throws {TypeError} If it is no JSON-RPC message.
+   * @throws {TypeError} If it is no JSON-RPC message, or `to` is no audience.
    * @throws {RangeError} If it is too large.
    */
   broadcast(message: JsonRpcMessage, options: BroadcastOptions = {}): number {
     const text = serializeMessage(message, this.#settings.maxSendBytes);
     const except = new Set(options.except);
     let sent = 0;
-    for (const session of this.sessions.values()) {
+    for (const session of findReceivers(options.to, this.sessions, this.#topics)) {
       if (!except.has(session.id) && session.relay(text)) sent++;
     }
     return sent;
   }
 
+  /**
+   * Puts a connection into a topic, until it leaves or ends. A session stays in
+   * it while its client comes and goes.
+   *
+   * @param session The connection, or its id.
+   * @param topic The name of the topic.
+   * @returns Whether the connection is open here.
+   * @throws {RangeError} If the name is empty or too long.
+   * @throws {MCPCapacityError} If there are too many topics, see `subscriptions`.
+   */
+  subscribe(session: WebSocketServerTransport | string, topic: string): boolean {
+    const member = this.#find(session);
+    if (member === undefined || !member.isOpen) return false;
+    this.#topics.join(member, topic);
+    if (this.#watched.has(member)) return true;
+    this.#watched.add(member);
+    member.closed.then(() => this.#topics.forget(member));
+    return true;
+  }
+
+  /**
+   * Takes a connection out of a topic.
+   *
+   * @param session The connection, or its id.
+   * @param topic The name of the topic.
+   * @returns Whether it was in it.
+   */
+  unsubscribe(session: WebSocketServerTransport | string, topic: string): boolean {
+    const member = this.#find(session);
+    return member !== undefined && this.#topics.leave(member, topic);
+  }
+
+  /**
+   * Sends a principal away: all its connections end, and its sessions, which
+   * cannot be resumed. Whether it may come in again is for `auth` to say.
+   *
+   * @param principal The id of the principal.
+   * @param reason Why, in words fit for the client.
+   * @default {"Access was revoked"} reason
+   * @returns How many connections and sessions it had. Resolves within a second.
+   */
+  async revoke(principal: string, reason = "Access was revoked"): Promise<number> {
+    const sessions = [...this.sessions.values()]
+      .filter((session) => session.principal?.id === principal);
+    await Promise.all(
+      sessions.map((session) => session.disconnect(reason, CLOSE_CODES.FORBIDDEN)),
+    );
+    return sessions.length;
+  }
+
   /** How the handler is doing, as it is now. */
   health(): HandlerHealth {
-    const registry = this.#registry;
+    const { registry, host } = this.#connections;
     return {
       status: this.#status(),
       activeConnections: registry.active,
       totalConnections: registry.total,
       messagesIn: registry.messagesIn,
       messagesOut: registry.messagesOut,
-      detachedSessions: this.#host?.detached ?? 0,
-      bufferedBytes: this.#host?.bufferedBytes ?? 0,
+      detachedSessions: host?.detached ?? 0,
+      bufferedBytes: host?.bufferedBytes ?? 0,
       errors: this.#reporter.errors,
       uptime: this.#settings.clock.now() - this.#startedAt,
     };
@@ -201,8 +286,8 @@ export class WebSocketHandler implements AsyncDisposable {
    * (version 0.0.4). `operations` serves it.
    */
   metrics(): string {
-    const host = this.#host;
-    const { plain, running, bufferedAmount } = this.#registry.levels();
+    const { registry, host } = this.#connections;
+    const { plain, running, bufferedAmount } = registry.levels();
     const { messagesIn, messagesOut, uptime, detachedSessions, bufferedBytes } = this.health();
     return this.#metrics.text({
       isReady: this.#status() === "ok",
@@ -210,7 +295,7 @@ export class WebSocketHandler implements AsyncDisposable {
       plainConnections: plain,
       attachedSessions: (host?.size ?? 0) - detachedSessions,
       detachedSessions,
-      undecidedConnections: host?.undecided ?? 0,
+      undecidedConnections: this.#connections.undecided,
       messagesIn,
       messagesOut,
       running,
@@ -240,89 +325,94 @@ export class WebSocketHandler implements AsyncDisposable {
     await this.close();
   }
 
+  #find(session: WebSocketServerTransport | string): WebSocketServerTransport | undefined {
+    return this.sessions.get(typeof session === "string" ? session : session.id);
+  }
+
   #status(): HandlerHealth["status"] {
     if (this.#isClosed) return "closed";
     if (this.isClosing) return "draining";
-    return this.#registry.active < this.#settings.maxConnections ? "ok" : "full";
+    return this.#connections.hasRoom ? "ok" : "full";
   }
 
-  #answer(request: Request, snapshot: RequestSnapshot): Response {
-    const { path, allowedOrigins, maxConnections } = this.#settings;
-    const decision = decideHandshake(snapshot, {
-      path,
-      allowedOrigins,
-      maxConnections,
-      activeConnections: this.#registry.active,
-      isClosing: this.isClosing,
-      hasSessions: this.#host !== undefined,
-      takesSessions: this.#takesSessions(),
-    });
-    if (decision.type === "accept") {
-      return this.#accept(request, snapshot, decision.protocol);
+  #enter(request: Request, snapshot: RequestSnapshot, entry: Entry): Response {
+    switch (entry.type) {
+      case "accept":
+        return this.#accept(request, entry);
+      case "reject":
+        return this.#reject(request, snapshot, entry);
+      case "refuse":
+        return this.#refuse(snapshot, entry);
     }
-    const { status, reason } = decision;
-    this.#metrics.upgradeRefused(decision.cause);
-    this.#reporter.debug(
-      `Request from ${snapshot.remoteAddress} refused with ${status}: ${reason}`,
-    );
-    return refusalResponse(decision);
   }
 
-  #accept(
+  #fail(thrown: unknown): Response {
+    this.#reporter.error("Upgrade failed", thrown);
+    return new Response("The upgrade failed\n", { status: 500 });
+  }
+
+  #refuse(snapshot: RequestSnapshot, refusal: Refusal): Response {
+    this.#note(snapshot, refusal);
+    return refusalResponse(refusal);
+  }
+
+  #note({ remoteAddress }: RequestSnapshot, { cause, status, reason }: Refusal): void {
+    this.#metrics.upgradeRefused(cause);
+    this.#reporter.debug(`Request from ${remoteAddress} refused with ${status}: ${reason}`);
+  }
+
+  #accept(request: Request, entry: Entry & { readonly type: "accept" }): Response {
+    const { protocol, visitor } = entry;
+    const seat = this.#connections.reserve(protocol, visitor);
+    return this.#upgrade(
+      request,
+      protocol,
+      (socket) => this.#connections.open(socket, protocol, visitor, seat),
+      () => {
+        seat?.free();
+        visitor.place.release();
+      },
+    );
+  }
+
+  #reject(
     request: Request,
     snapshot: RequestSnapshot,
+    entry: Entry & { readonly type: "reject" },
+  ): Response {
+    const { protocol, info, place, refusal } = entry;
+    this.#note(snapshot, refusal);
+    return this.#upgrade(
+      request,
+      protocol,
+      (socket) => this.#connections.refuse(socket, protocol, info, place),
+      () => place.release(),
+    );
+  }
+
+  #upgrade(
+    request: Request,
     protocol: string | undefined,
+    opened: (socket: WebSocket) => void,
+    failed: () => void,
   ): Response {
     const { clock } = this.#settings;
-    const isSession = protocol === SESSION_SUBPROTOCOL;
     // Sessions ping by themselves, and pay for no timer of the runtime's with every message.
-    const heartbeatTimeout = isSession ? false : this.#settings.heartbeatTimeout;
-    // They are counted when they say hello, and not when they come back.
-    const seat = isSession ? undefined : this.#registry.reserve();
+    const heartbeatTimeout = protocol === SESSION_SUBPROTOCOL
+      ? false
+      : this.#settings.heartbeatTimeout;
     try {
       return upgrade(request, { protocol, heartbeatTimeout, clock }, {
-        opened: (socket) => this.#open(socket, snapshot, seat),
+        opened,
         failed: (error) => {
-          seat?.free();
+          failed();
           this.#reporter.debug(error.message);
         },
       });
     } catch (error) {
-      seat?.free();
+      failed();
       throw error;
     }
-  }
-
-  /** Runs in the socket's `open` handler, where nothing may be thrown. */
-  #open(socket: WebSocket, snapshot: RequestSnapshot, seat: Seat | undefined): void {
-    try {
-      if (seat === undefined) return this.#receive(socket, snapshot);
-      const session = this.#createSession(socket, { request: snapshot });
-      if (this.isClosing) {
-        seat.free();
-        this.#metrics.connectionRefused("closing");
-        session.close(CLOSE_CODES.GOING_AWAY, "Server is shutting down");
-      } else this.#serve(session, seat);
-    } catch (thrown) {
-      seat?.free();
-      this.#reporter.error("Opening a connection failed", thrown);
-    }
-  }
-
-  #receive(socket: WebSocket, snapshot: RequestSnapshot): void {
-    const unheard = { frame: () => {}, closed: () => {} };
-    const link = new Link(socket, unheard, this.#settings.clock);
-    if (this.#takesSessions()) return this.#host?.receive(link, snapshot);
-    // It was taken before the server began to close, or to be crowded.
-    this.#metrics.connectionRefused(this.isClosing ? "closing" : "full");
-    if (this.isClosing) link.close(CLOSE_CODES.GOING_AWAY, "Server is shutting down");
-    else link.close(CLOSE_CODES.AT_CAPACITY, "The server is at capacity");
-  }
-
-  /** Whether connections for sessions are taken; while it closes, those that live may come back. */
-  #takesSessions(): boolean {
-    const host = this.#host;
-    return host !== undefined && host.hasRoom && (!this.isClosing || host.size > 0);
   }
 
   #createOperations(): Operations | undefined {
@@ -334,98 +424,10 @@ export class WebSocketHandler implements AsyncDisposable {
     });
   }
 
-  #createHost(): SessionHost | undefined {
-    const { session: settings, server, maxConnections, principalOf, clock } = this.#settings;
-    if (settings === undefined) return undefined;
-    return new SessionHost({
-      settings,
-      maxSessions: maxConnections,
-      server,
-      principalOf: (request) => request && principalOf?.(request),
-      clock,
-      meter: this.#metrics,
-      events: {
-        hasRoom: () => this.#hasRoom(),
-        open: (channel, request) => {
-          const session = this.#createSession(channel, { request });
-          return () => {
-            // What came behind the first frame may have ended it already.
-            if (session.isOpen) this.#serve(session, this.#registry.reserve());
-          };
-        },
-        plain: (link, request, frames) => this.#servePlain(link, request, frames),
-        failed: (error) => this.#reporter.error("Keeping sessions failed", error),
-        log: (text) => this.#reporter.debug(text),
-      },
-    });
-  }
-
-  /** Something between the two ends dropped the header that asked for sessions. */
-  #servePlain(
-    link: Link,
-    request: RequestSnapshot | undefined,
-    frames: readonly string[],
-  ): void {
-    if (!this.#hasRoom()) {
-      this.#metrics.connectionRefused("full");
-      return link.close(CLOSE_CODES.AT_CAPACITY, "The server is at capacity");
-    }
-    const { maxMessageBytes: maxReceiveBytes, maxSendBytes, clock } = this.#settings;
-    const options = { end: "server", maxSendBytes, maxReceiveBytes, clock } as const;
-    const open: OpenChannel = (sink) => new PlainChannel(link, sink, options, frames);
-    this.#serve(this.#createSession(open, { request }), this.#registry.reserve());
-  }
-
-  #hasRoom(): boolean {
-    return this.#registry.active < this.#settings.maxConnections && !this.isClosing;
-  }
-
-  #createSession(
-    source: WebSocket | OpenChannel,
-    origin: WebSocketServerTransportOptions,
-  ): WebSocketServerTransport {
-    const { maxMessageBytes, maxSendBytes, maxInFlight, clock } = this.#settings;
-    const session = new WebSocketServerTransport(source, {
-      ...origin,
-      maxMessageBytes,
-      maxSendBytes,
-      maxInFlight,
-      clock,
-      meter: this.#metrics,
-      onError: (error) => {
-        // What could not be read was answered before it got here.
-        if (error instanceof MCPRpcError) this.#metrics.failed(error.code);
-        this.#reporter.fault(`Connection ${session.id}`, error);
-      },
-    });
-    return session;
-  }
-
-  #serve(session: WebSocketServerTransport, seat: Seat): void {
-    const { id, request } = session;
-    const isPlain = session.protocol === "mcp";
-    seat.take(session);
-    if (isPlain) this.#metrics.connectionOpened("plain");
-    this.#reporter.info(
-      `Connection ${id} opened from ${request?.remoteAddress}`,
-    );
-    session.closed.then(({ code, reason }) => {
-      seat.free();
-      if (isPlain) this.#metrics.connectionClosed(code);
-      this.#reporter.info(
-        `Connection ${id} closed with ${code}: ${quote(reason)}`,
-      );
-    });
-    guard(() => this.#onSession(session), (thrown) => {
-      this.#reporter.error(`Serving connection ${id} failed`, thrown);
-      session.close(CLOSE_CODES.INTERNAL_ERROR, "Internal error");
-    });
-  }
-
   async #shutDown(plan: ShutdownPlan): Promise<void> {
-    this.#host?.retire();
-    await drain(this.sessions.values(), plan, this.#settings.clock);
-    await this.#host?.close();
+    this.#connections.retire();
+    await drain(this.sessions.values(), plan, this.#settings.clock, this.#conclude);
+    await this.#connections.host?.close();
     this.#isClosed = true;
   }
 }

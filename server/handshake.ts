@@ -4,11 +4,12 @@ import {
   selectSubprotocol,
   SESSION_SUBPROTOCOL,
 } from "../protocol/subprotocol.ts";
+import { type HostPolicy, isHostAllowed } from "./host_check.ts";
 import { type AllowedOrigins, isOriginAllowed } from "./origin.ts";
 import type { RequestSnapshot } from "./request.ts";
 
 /** What a handshake is judged by. */
-export interface HandshakePolicy {
+export interface HandshakePolicy extends HostPolicy {
   /** The path that is served. */
   readonly path: string;
   /** Which web pages may connect; by default those from this machine. */
@@ -27,6 +28,7 @@ export interface HandshakePolicy {
 
 /** Why a request is refused, in a single word: something to count by. */
 export type HandshakeRefusal =
+  | "host"
   | "url"
   | "path"
   | "method"
@@ -34,8 +36,11 @@ export type HandshakeRefusal =
   | "upgrade"
   | "headers"
   | "origin"
+  | "rate"
+  | "auth"
   | "closing"
-  | "full";
+  | "full"
+  | "crowded";
 
 /** The answer to a request that does not become a WebSocket. */
 export interface Refusal {
@@ -67,16 +72,19 @@ type Check = (
   policy: HandshakePolicy,
 ) => Refusal | undefined;
 
-/** In this order: what is cheap and says nothing about the server comes first. */
-const CHECKS: readonly Check[] = [
+/** What is asked of every request, in this order. */
+const REQUEST_CHECKS: readonly Check[] = [
+  checkDuplicates,
+  checkHost,
   checkPath,
   checkMethod,
+  checkOrigin,
+];
+/** What is asked of those that are to become a WebSocket. */
+const HEADER_CHECKS: readonly ((request: RequestSnapshot) => Refusal | undefined)[] = [
   checkUpgrade,
-  checkDuplicates,
   checkVersion,
   checkKey,
-  checkOrigin,
-  checkCapacity,
 ];
 
 /** Methods that get an answer on the path. */
@@ -103,16 +111,61 @@ export function decideHandshake(
   request: RequestSnapshot,
   policy: HandshakePolicy,
 ): HandshakeDecision {
-  for (const check of CHECKS) {
+  return checkRequest(request, policy) ?? checkHeaders(request) ?? checkRoom(request, policy) ??
+    { type: "accept", protocol: chooseProtocol(request, policy) };
+}
+
+/** Why the request is refused, whatever it is for; `undefined` if it is not. */
+export function checkRequest(
+  request: RequestSnapshot,
+  policy: HandshakePolicy,
+): Refusal | undefined {
+  for (const check of REQUEST_CHECKS) {
     const refusal = check(request, policy);
     if (refusal !== undefined) return refusal;
   }
-  return { type: "accept", protocol: chooseProtocol(request, policy) };
+  return undefined;
 }
 
-function chooseProtocol(
+/** Why the request cannot become a WebSocket; `undefined` if it can. */
+export function checkHeaders(request: RequestSnapshot): Refusal | undefined {
+  for (const check of HEADER_CHECKS) {
+    const refusal = check(request);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
+}
+
+/**
+ * Why there is no room for one more connection; `undefined` if there is.
+ *
+ * @param request The request.
+ * @param policy How full the server is.
+ * @param isCrowded Whether its owner has as many connections as one may have.
+ * @default {false} isCrowded
+ */
+export function checkRoom(
+  request: RequestSnapshot,
+  policy: HandshakePolicy,
+  isCrowded = false,
+): Refusal | undefined {
+  const { isClosing, activeConnections, maxConnections, takesSessions } = policy;
+  // A session that exists already may come back, however many there are.
+  const isSession = chooseProtocol(request, policy) === SESSION_SUBPROTOCOL;
+  const isTaken = isSession ? takesSessions : !isClosing && activeConnections < maxConnections;
+  if (isTaken && (isSession || !isCrowded)) return undefined;
+  const [cause, reason]: [HandshakeRefusal, string] = isClosing
+    ? ["closing", "The server is shutting down"]
+    : isTaken
+    ? ["crowded", "Too many connections of this principal"]
+    : ["full", "The server is at capacity"];
+  return refuse(cause, 503, reason, { "Retry-After": RETRY_AFTER });
+}
+
+/** The subprotocol that such a request is answered with. */
+export function chooseProtocol(
   { headers }: RequestSnapshot,
-  { hasSessions }: HandshakePolicy,
+  { hasSessions }: Pick<HandshakePolicy, "hasSessions">,
 ): string | undefined {
   const offers = parseSubprotocols(headers.get("Sec-WebSocket-Protocol"));
   return selectSubprotocol(offers.filter(isSubprotocol), hasSessions);
@@ -133,13 +186,21 @@ export function refusalResponse(refusal: Refusal): Response {
   });
 }
 
-function refuse(
+/** A refusal. */
+export function refuse(
   cause: HandshakeRefusal,
   status: number,
   reason: string,
   headers: { readonly [name: string]: string } = {},
 ): Refusal {
   return { type: "refuse", cause, status, headers, reason };
+}
+
+/** A page whose name was made to point here (DNS rebinding) is told apart by nothing else. */
+function checkHost(request: RequestSnapshot, policy: HandshakePolicy): Refusal | undefined {
+  // Without a readable URL there is no host either, and that is the clearer answer.
+  if (request.path === undefined || isHostAllowed(request, policy)) return undefined;
+  return refuse("host", 403, "This host is not served here");
 }
 
 function checkPath(
@@ -208,17 +269,6 @@ function checkOrigin(
   return isOriginAllowed(headers.get("Origin"), allowedOrigins)
     ? undefined
     : refuse("origin", 403, "Pages of this origin may not connect");
-}
-
-function checkCapacity(request: RequestSnapshot, policy: HandshakePolicy): Refusal | undefined {
-  const { isClosing, activeConnections, maxConnections, takesSessions } = policy;
-  // A session that exists already may come back, however many there are.
-  const isTaken = chooseProtocol(request, policy) === SESSION_SUBPROTOCOL
-    ? takesSessions
-    : !isClosing && activeConnections < maxConnections;
-  if (isTaken) return undefined;
-  const reason = isClosing ? "The server is shutting down" : "The server is at capacity";
-  return refuse(isClosing ? "closing" : "full", 503, reason, { "Retry-After": RETRY_AFTER });
 }
 
 function listsToken(header: string | null, token: string): boolean {

@@ -25,6 +25,11 @@ export class InFlight {
     return this.#running.size + this.#listening.size >= this.#limit;
   }
 
+  /** Whether a request of this id waits for its answer. */
+  has(id: RequestId): boolean {
+    return this.#running.has(id) || this.#listening.has(id);
+  }
+
   /** Notes that a request came in, and when. */
   add(id: RequestId, method: string, now: number): void {
     if (method === LISTEN) this.#listening.add(id);

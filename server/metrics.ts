@@ -1,8 +1,10 @@
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
 import { ERROR_CODES } from "../protocol/jsonrpc.ts";
 import { guard } from "../protocol/guard.ts";
+import type { LinkTraffic } from "../protocol/link.ts";
 import { Counter, type CounterOptions } from "./counter.ts";
 import { exposition, type MetricFamily } from "./exposition.ts";
+
 import type { HandshakeRefusal } from "./handshake.ts";
 import { Histogram } from "./histogram.ts";
 import { type MetricsSink, NO_LABELS } from "./metrics_sink.ts";
@@ -54,9 +56,13 @@ const UPGRADE_REFUSALS: Readonly<Record<HandshakeRefusal, true>> = {
   options: true,
   upgrade: true,
   headers: true,
+  host: true,
   origin: true,
+  rate: true,
+  auth: true,
   closing: true,
   full: true,
+  crowded: true,
 };
 
 const COUNTERS = {
@@ -119,6 +125,8 @@ const DURATION_BOUNDS = [
 export class ServerMetrics implements SessionMeter, TransportMeter {
   /** See {@linkcode TransportMeter}. */
   readonly message: TransportMeter["message"];
+  /** What has passed through the sockets. */
+  readonly traffic: LinkTraffic = { received: 0, sent: 0 };
   readonly #sink: MetricsSink | undefined;
   readonly #counters: Readonly<Record<keyof typeof COUNTERS, Counter>>;
   readonly #durations: Histogram = new Histogram({
@@ -206,7 +214,8 @@ export class ServerMetrics implements SessionMeter, TransportMeter {
    */
   text(levels: MetricLevels): string {
     const counters = Object.values(this.#counters).map((counter) => counter.family());
-    return exposition([...levelFamilies(levels), ...counters, this.#durations.family()]);
+    const levelled = [...levelFamilies(levels), ...trafficFamilies(this.traffic)];
+    return exposition([...levelled, ...counters, this.#durations.family()]);
   }
 }
 
@@ -243,6 +252,14 @@ function levelFamilies(levels: MetricLevels): MetricFamily[] {
       server: levels.failures,
       peer: levels.faults,
     }),
+  ];
+}
+
+function trafficFamilies({ received, sent }: LinkTraffic): MetricFamily[] {
+  const unit = "in UTF-16 units: bytes, where all is ASCII";
+  return [
+    single("counter", "bowline_received_characters_total", `Text that came in, ${unit}.`, received),
+    single("counter", "bowline_sent_characters_total", `Text that was written, ${unit}.`, sent),
   ];
 }
 

@@ -19,6 +19,21 @@
  */
 
 export type { ServerAddress, StartOptions } from "./address.ts";
+export type { AdmissionOptions } from "./admission.ts";
+export type { Audience, BroadcastOptions } from "./audience.ts";
+export type { StaticToken } from "./auth/bearer.ts";
+export { bearerTokens } from "./auth/bearer.ts";
+export type { Challenge } from "./auth/challenge.ts";
+export { wwwAuthenticate } from "./auth/challenge.ts";
+export type { Credential, CredentialSource } from "./auth/credential.ts";
+export type { AuthContext, AuthDecision, Authenticate } from "./auth/decision.ts";
+export type { Admitted, AuthOptions, AuthOutcome, Denied } from "./auth/gate.ts";
+export type { Principal } from "./auth/principal.ts";
+export type { ProtectedResourceOptions } from "./auth/protected_resource.ts";
+export { ProtectedResource } from "./auth/protected_resource.ts";
+export type { MintOptions, TicketsOptions } from "./auth/tickets.ts";
+export { Tickets } from "./auth/tickets.ts";
+export type { JudgeOwnToken } from "./auth/renewal.ts";
 export type { ClientSnapshot } from "./clients.ts";
 export type {
   CustomHandler,
@@ -27,18 +42,24 @@ export type {
   NotificationContext,
   NotificationListener,
 } from "./dispatcher.ts";
-export type { BroadcastOptions, SessionListener, WebSocketHandler } from "./handler.ts";
+export type { TrustedProxies } from "./client_address.ts";
+export type { SessionListener, WebSocketHandler } from "./handler.ts";
 export { createWebSocketHandler } from "./handler.ts";
 export type { HandshakeDecision, HandshakePolicy, HandshakeRefusal, Refusal } from "./handshake.ts";
 export { decideHandshake } from "./handshake.ts";
+export type { AllowedHosts, BoundAddress, HostPolicy } from "./host_check.ts";
 export type { HandlerHealth } from "./health.ts";
+export type { ListName } from "./listen_filter.ts";
 export type { MetricLabels, MetricsSink } from "./metrics_sink.ts";
 export type { OperationsOptions } from "./operations.ts";
 export type { WebSocketHandlerOptions } from "./options.ts";
 export type { AllowedOrigins } from "./origin.ts";
 export { isOriginAllowed } from "./origin.ts";
+export type { Profile } from "./profiles.ts";
+export { STRANGERS } from "./profiles.ts";
 export type { ConnectionInfo, RequestSnapshot } from "./request.ts";
 export { snapshotRequest } from "./request.ts";
+export type { ClientIdentity } from "./visitor.ts";
 export type { SdkChannel, SdkServer } from "./sdk.ts";
 export { withSession } from "./sdk.ts";
 export type { SessionOptions } from "./session_options.ts";
@@ -53,7 +74,11 @@ export type { ShutdownOptions } from "./shutdown.ts";
 export { MCPWebSocketServer } from "./server.ts";
 export type { MCPWebSocketServerOptions } from "./server_options.ts";
 export type { ServerSession } from "./session.ts";
+export type { MaySubscribe, SubscribersListener } from "./subscriptions.ts";
 export type { TransportMeter, WebSocketServerTransportOptions } from "./transport.ts";
+export type { TokenBucketOptions } from "./token_bucket.ts";
+export type { SubscriptionLimits } from "./topics.ts";
+export type { RateOptions } from "./traffic_limit.ts";
 export { WebSocketServerTransport } from "./transport.ts";
 
 export type { Clock, Timer } from "../protocol/clock.ts";

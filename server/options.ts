@@ -1,5 +1,10 @@
 import { type Clock, systemClock } from "../protocol/clock.ts";
+import { DEEPEST, MAX_DEPTH } from "../protocol/nesting.ts";
 import type { Logger } from "../protocol/transport.ts";
+import type { AdmissionOptions } from "./admission.ts";
+import type { AuthOptions } from "./auth/gate.ts";
+import type { TrustedProxies } from "./client_address.ts";
+import { type AllowedHosts, isHost } from "./host_check.ts";
 import type { MetricsSink } from "./metrics_sink.ts";
 import {
   type OperationsOptions,
@@ -14,6 +19,12 @@ import {
   type SessionOptions,
   type SessionSettings,
 } from "./session_options.ts";
+import {
+  resolveSubscriptionLimits,
+  type SubscriptionBounds,
+  type SubscriptionLimits,
+} from "./topics.ts";
+import type { RateOptions } from "./traffic_limit.ts";
 
 /** Options of {@linkcode createWebSocketHandler}. */
 export interface WebSocketHandlerOptions {
@@ -31,6 +42,38 @@ export interface WebSocketHandlerOptions {
    * not concerned.
    */
   allowedOrigins?: AllowedOrigins | undefined;
+  /**
+   * Under which hosts the server may be reached: names or addresses, with a
+   * port or for any port, or a function that is asked for each host. This
+   * machine's own, and the address it listens on, always may. A request for
+   * another host is refused with 403: a page whose name was made to point here
+   * (DNS rebinding) is told apart by nothing else. A server behind a public
+   * name lists that name.
+   */
+  allowedHosts?: AllowedHosts | undefined;
+  /**
+   * Who may connect. Without it everybody may who can reach the server, and
+   * `start()` listens on this machine alone.
+   */
+  auth?: AuthOptions | undefined;
+  /**
+   * How many may come in from one address and in all, and how fast; `false`
+   * does not count.
+   */
+  admission?: AdmissionOptions | false | undefined;
+  /**
+   * Proxies that are believed when they say for whom they connect. By default
+   * none is: every header can be written by anybody.
+   */
+  trustedProxies?: TrustedProxies | undefined;
+  /**
+   * Opens the WebSocket also for clients that are refused, to tell them why by
+   * a close code: web pages cannot see the status of a failed upgrade. It
+   * concerns credentials and room; rates are told with the status alone.
+   *
+   * @default {false}
+   */
+  rejectAfterUpgrade?: boolean | undefined;
   /**
    * The largest message that is taken, in bytes of UTF-8. A larger one closes
    * its connection with 1009.
@@ -52,12 +95,34 @@ export interface WebSocketHandlerOptions {
    */
   maxConnections?: number | undefined;
   /**
+   * How many connections and sessions one principal may have, where clients
+   * belong to principals. Resuming a session adds none.
+   *
+   * @default {5}
+   */
+  maxConnectionsPerPrincipal?: number | undefined;
+  /**
    * How many requests of one connection may be in flight. Above that, they
    * are answered with -32603.
    *
    * @default {16_384}
    */
   maxInFlight?: number | undefined;
+  /**
+   * How deep arrays and objects may be nested in a message; at most 1,000. A
+   * deeper one is answered with -32600, and nobody sees it.
+   *
+   * @default {64}
+   */
+  maxDepth?: number | undefined;
+  /**
+   * How much one client may send; by default as much as it likes. Above that
+   * its connection is closed with 4429. A session goes on when its client comes
+   * back, and finds its rates as they were.
+   */
+  rate?: RateOptions | undefined;
+  /** How many topics and resources clients may be subscribed to. */
+  subscriptions?: SubscriptionLimits | undefined;
   /**
    * Silence after which a client counts as dead, in milliseconds; it is sent a
    * WebSocket ping after half of it. `false` switches the heartbeat off.
@@ -74,7 +139,8 @@ export interface WebSocketHandlerOptions {
   /**
    * Whom a connection belongs to, by its upgrade request: for servers behind a
    * proxy that authenticates. A session is resumed by its own principal alone,
-   * and each may have a limited number of them.
+   * and each may have a limited number of them. Not beside `auth`, which says
+   * it itself.
    */
   principalOf?: ((request: RequestSnapshot) => string | undefined) | undefined;
   /** Told what happens; it never sees a header or a message. */
@@ -94,20 +160,46 @@ export interface WebSocketHandlerOptions {
   clock?: Clock | undefined;
 }
 
+/** Lets everybody in at any rate. */
+const UNCOUNTED: AdmissionOptions = {
+  maxConnectionsPerAddress: false,
+  upgradesPerAddress: false,
+  upgrades: false,
+  maxUnauthenticated: false,
+};
+
 /** {@linkcode WebSocketHandlerOptions} after validation, with the defaults filled in. */
 export interface HandlerSettings {
   /** The path that is served. */
   readonly path: string;
   /** Which web pages may connect. */
   readonly allowedOrigins: AllowedOrigins | undefined;
+  /** Under which hosts the server may be reached. */
+  readonly allowedHosts: AllowedHosts | undefined;
+  /** Who may connect. */
+  readonly auth: AuthOptions | undefined;
+  /** How many may come in, and how fast. */
+  readonly admission: AdmissionOptions;
+  /** Proxies that are believed. */
+  readonly trustedProxies: TrustedProxies | undefined;
+  /** Whether clients are told by a close code why they are refused. */
+  readonly rejectAfterUpgrade: boolean;
   /** The largest message that is taken, in bytes. */
   readonly maxMessageBytes: number;
   /** The largest message that is sent, in bytes. */
   readonly maxSendBytes: number;
   /** How many connections there may be. */
   readonly maxConnections: number;
+  /** How many of them one principal may have. */
+  readonly maxConnectionsPerPrincipal: number;
   /** How many requests of one connection may be in flight. */
   readonly maxInFlight: number;
+  /** How deep a message may nest. */
+  readonly maxDepth: number;
+  /** How much one client may send. */
+  readonly rate: RateOptions | undefined;
+  /** How many topics and resources clients may be subscribed to. */
+  readonly subscriptions: SubscriptionBounds;
   /** Silence after which a client counts as dead, in milliseconds. */
   readonly heartbeatTimeout: number | false;
   /** How sessions are kept; `undefined` keeps none. */
@@ -144,10 +236,19 @@ export function resolveHandlerOptions(
   const {
     path = "/mcp",
     allowedOrigins,
+    allowedHosts,
+    auth,
+    admission = {},
+    trustedProxies,
+    rejectAfterUpgrade = false,
     maxMessageBytes = 10 * 1024 * 1024,
     maxSendBytes = 64 * 1024 * 1024,
     maxConnections = 10_000,
+    maxConnectionsPerPrincipal = 5,
     maxInFlight = 16_384,
+    maxDepth = MAX_DEPTH,
+    rate,
+    subscriptions = {},
     heartbeatTimeout = 30_000,
     session = {},
     principalOf,
@@ -159,13 +260,25 @@ export function resolveHandlerOptions(
   } = options;
   checkPath("path", path);
   checkOrigins(allowedOrigins);
+  checkHosts(allowedHosts);
   checkCount("maxMessageBytes", maxMessageBytes);
   checkCount("maxSendBytes", maxSendBytes);
   checkCount("maxConnections", maxConnections);
+  checkCount("maxConnectionsPerPrincipal", maxConnectionsPerPrincipal);
   checkCount("maxInFlight", maxInFlight);
+  checkCount("maxDepth", maxDepth);
+  if (maxDepth > DEEPEST) {
+    throw new RangeError(fault("maxDepth", `at most ${DEEPEST}`, maxDepth));
+  }
+  checkRate(rate);
+  const bounds = resolveSubscriptionLimits(subscriptions);
+  for (const name of ["maxPerSession", "maxInAll", "maxLength"] as const) {
+    checkCount(`subscriptions.${name}`, bounds[name]);
+  }
   checkHeartbeat(heartbeatTimeout);
   checkFunction("onError", onError);
   checkFunction("principalOf", principalOf);
+  checkAuth(auth, principalOf);
   for (const method of ["add", "record"] as const) {
     if (metrics !== undefined) checkMethod(`metrics.${method}`, metrics[method]);
   }
@@ -175,14 +288,25 @@ export function resolveHandlerOptions(
   return {
     path,
     allowedOrigins,
+    allowedHosts,
+    auth,
+    admission: admission === false ? UNCOUNTED : admission,
+    trustedProxies,
+    rejectAfterUpgrade,
     maxMessageBytes,
     maxSendBytes,
     maxConnections,
+    maxConnectionsPerPrincipal,
     maxInFlight,
+    maxDepth,
+    rate,
+    subscriptions: bounds,
     heartbeatTimeout,
-    session: session === false
-      ? undefined
-      : resolveSessionOptions(session, maxMessageBytes, checkCount, checkPositive),
+    session: session === false ? undefined : {
+      ...resolveSessionOptions(session, maxMessageBytes, checkCount, checkPositive),
+      maxDepth,
+      rate,
+    },
     server,
     principalOf,
     logger,
@@ -220,6 +344,29 @@ function checkOrigins(allowed: AllowedOrigins | undefined): void {
   }
 }
 
+function checkHosts(allowed: AllowedHosts | undefined): void {
+  if (allowed === undefined || typeof allowed === "function") return;
+  if (!Array.isArray(allowed)) {
+    const rule = "a list of hosts or a function";
+    throw new TypeError(fault("allowedHosts", rule, JSON.stringify(allowed)));
+  }
+  for (const host of allowed) {
+    if (typeof host === "string" && isHost(host)) continue;
+    const rule = 'made of hosts such as "mcp.example.com" or "10.0.0.1:8787"';
+    throw new TypeError(fault("allowedHosts", rule, JSON.stringify(host)));
+  }
+}
+
+/** A connection has one owner: two sources could disagree. */
+function checkAuth(auth: AuthOptions | undefined, principalOf: unknown): void {
+  if (auth === undefined) return;
+  checkMethod("auth.authenticate", auth.authenticate);
+  if (principalOf === undefined) return;
+  throw new TypeError(
+    'Cannot create handler as "principalOf" and "auth" exclude each other: both are given',
+  );
+}
+
 function checkCount(option: string, value: number): void {
   if (Number.isSafeInteger(value) && value > 0) return;
   throw new RangeError(fault(option, "a positive integer", value));
@@ -235,6 +382,15 @@ function checkCount(option: string, value: number): void {
 export function checkPositive(option: string, value: number | undefined): void {
   if (value === undefined || (Number.isFinite(value) && value > 0)) return;
   throw new RangeError(fault(option, "a positive number", value));
+}
+
+function checkRate(rate: RateOptions = {}): void {
+  for (const name of ["messages", "bytes"] as const) {
+    const options = rate[name];
+    if (options === undefined) continue;
+    checkPositive(`rate.${name}.perSecond`, options.perSecond ?? NaN);
+    checkPositive(`rate.${name}.burst`, options.burst);
+  }
 }
 
 /** Deno closes every socket at once when it is given a negative timeout. */

@@ -24,6 +24,8 @@ export interface RegistryLevels {
 /** All connections of a handler, and what they have done. */
 export class SessionRegistry {
   readonly #sessions = new Map<string, WebSocketServerTransport>();
+  /** How many of the connections are whose. */
+  readonly #counts = new Map<string, number>();
   #active = 0;
   #total = 0;
   #pastIn = 0;
@@ -71,11 +73,21 @@ export class SessionRegistry {
     return { plain, running, bufferedAmount };
   }
 
-  /** Keeps a place for a connection that is about to open. */
-  reserve(): Seat {
+  /** How many connections the owner has, open or being opened. */
+  countOf(owner: string): number {
+    return this.#counts.get(owner) ?? 0;
+  }
+
+  /**
+   * Keeps a place for a connection that is about to open.
+   *
+   * @param owner Whom it belongs to, if anybody knows.
+   */
+  reserve(owner: string | undefined): Seat {
     let holder: WebSocketServerTransport | undefined;
     let isFree = false;
     this.#active++;
+    this.#count(owner, 1);
     return {
       take: (session) => {
         holder = session;
@@ -86,9 +98,17 @@ export class SessionRegistry {
         if (isFree) return;
         isFree = true;
         this.#active--;
+        this.#count(owner, -1);
         if (holder !== undefined) this.#retire(holder);
       },
     };
+  }
+
+  #count(owner: string | undefined, change: 1 | -1): void {
+    if (owner === undefined) return;
+    const count = this.countOf(owner) + change;
+    if (count === 0) this.#counts.delete(owner);
+    else this.#counts.set(owner, count);
   }
 
   /** Sums stay true after a connection has gone. */

@@ -1,13 +1,11 @@
 import { toError } from "../protocol/errors.ts";
 import { guard } from "../protocol/guard.ts";
+import { quote } from "../protocol/quote.ts";
 import type { Logger } from "../protocol/transport.ts";
 import type { MetricsSink } from "./metrics_sink.ts";
 
 /** Counts failures, by whose they are. */
 export const FAILURES = "bowline_failures_total";
-
-/** The longest text of a peer that is logged, in UTF-16 units. */
-const MAX_QUOTED = 200;
 
 /**
  * Tells the application what happens. Whatever the application's logger and
@@ -107,17 +105,6 @@ export class Reporter {
     const logger = this.#logger;
     if (logger !== undefined) guard(() => logger[level](text), ignore);
   }
-}
-
-/**
- * Text of unknown origin, fit for one line of a log.
- *
- * @param text Any text.
- * @returns The text as a JSON string, shortened.
- */
-export function quote(text: string): string {
-  return JSON.stringify(text.slice(0, MAX_QUOTED))
-    .replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
 }
 
 function ignore(): void {}

@@ -8,6 +8,7 @@ import {
   serverAddress,
   type StartOptions,
 } from "./address.ts";
+import type { BroadcastOptions } from "./audience.ts";
 import { type ClientSnapshot, snapshotClient } from "./clients.ts";
 import {
   type CustomHandler,
@@ -15,15 +16,18 @@ import {
   type MethodHandler,
   type NotificationListener,
 } from "./dispatcher.ts";
-import { type BroadcastOptions, WebSocketHandler } from "./handler.ts";
+import { WebSocketHandler } from "./handler.ts";
 import type { HandlerHealth } from "./health.ts";
+import type { BoundAddress } from "./host_check.ts";
 import { Listener } from "./listener.ts";
+import type { ListName } from "./listen_filter.ts";
 import { type HandlerSettings, resolveHandlerOptions } from "./options.ts";
 import { Reporter } from "./reporter.ts";
 import type { ConnectionInfo } from "./request.ts";
 import { checkServerOptions, type MCPWebSocketServerOptions } from "./server_options.ts";
 import { McpSession, type ServerSession, type SessionLimits } from "./session.ts";
 import type { ShutdownOptions } from "./shutdown.ts";
+import { type SubscribersListener, Subscriptions } from "./subscriptions.ts";
 import type { WebSocketServerTransport } from "./transport.ts";
 
 /**
@@ -66,6 +70,7 @@ export class MCPWebSocketServer<
   readonly #limits: SessionLimits;
   readonly #reporter: Reporter;
   readonly #dispatcher: Dispatcher;
+  readonly #subscriptions: Subscriptions;
   readonly #sessions = new WeakMap<WebSocketServerTransport, McpSession>();
   #handler: WebSocketHandler;
   #listener: Listener | undefined;
@@ -86,17 +91,42 @@ export class MCPWebSocketServer<
     const { maxInFlight, clock, logger, onError, metrics } = this.#settings;
     this.#limits = { requestTimeout, maxRequestTimeout, maxInFlight, clock };
     this.#reporter = new Reporter(logger, onError, metrics);
-    this.#dispatcher = new Dispatcher({ info, capabilities, instructions });
+    const subscriptions = this.#subscriptions = new Subscriptions({
+      capabilities: capabilities ?? {},
+      bounds: this.#settings.subscriptions,
+      maySubscribe: options.maySubscribe,
+      initialized: () => this.#initialized(),
+      failed: (error) => this.#reporter.error("Hearing of subscribers failed", error),
+    });
+    this.#dispatcher = new Dispatcher({
+      info,
+      capabilities,
+      instructions,
+      fallbacks: subscriptions.handlers,
+      conclude: (session) => subscriptions.conclude(session),
+    });
     this.#handler = this.#createHandler();
   }
 
   /**
    * Answers a request in somebody else's `Deno.serve`; {@linkcode start} is
-   * not needed then. It never throws and needs no `this`. Return its response
-   * at once.
+   * not needed then. It never throws or rejects, and needs no `this`. Return its
+   * response at once; it is a promise only while `auth` takes time.
    */
-  readonly fetch = (request: Request, info?: ConnectionInfo): Response =>
-    this.#handler.fetch(request, info);
+  readonly fetch = (
+    request: Request,
+    info?: ConnectionInfo,
+  ): Response | Promise<Response> => this.#handler.fetch(request, info);
+
+  /**
+   * Notes where the server is reached if somebody else listens for it: requests
+   * for that address are for this server. {@linkcode start} does so by itself.
+   *
+   * @param bound The address.
+   */
+  listens(bound: BoundAddress): void {
+    this.#handler.listens(bound);
+  }
 
   /** The clients that are connected, as they are now. */
   get clients(): ClientSnapshot[] {
@@ -161,10 +191,11 @@ export class MCPWebSocketServer<
     if (this.#listener !== undefined) {
       throw new TypeError("Cannot start server: it listens already");
     }
-    const where = resolveStartOptions(options);
+    const where = resolveStartOptions(options, this.#settings.auth !== undefined);
     if (this.#handler.isClosing) this.#handler = this.#createHandler();
     const listener = new Listener(this.fetch, where, this.#reporter);
     this.#listener = listener;
+    this.#handler.listens({ hostname: where.hostname, port: listener.port });
     signal?.addEventListener("abort", this.#abort, { once: true });
     listener.closed.then(() => signal?.removeEventListener("abort", this.#abort));
     const address = serverAddress(where, listener.port, this.#settings.path);
@@ -214,19 +245,101 @@ export class MCPWebSocketServer<
   }
 
   /**
-   * Notifies all clients; the message is serialised once.
+   * Notifies all clients, or some; the message is serialised once. Nobody is
+   * waited for: what a slow client does not read is bounded, see `docs/limits.md`.
    *
+   * @param method The notification.
+   * @param params Its parameters.
+   * @param options Whom it is for, and who is left out.
+   * @returns How many were notified.
+   * @throws {TypeError} If `to` is no audience.
+   */
+  broadcast(
+    method: string,
+    params?: JsonRpcParams,
+    { to, except }: BroadcastOptions<ServerSession> = {},
+  ): number {
+    const audience = typeof to === "function"
+      ? (transport: WebSocketServerTransport) => to(this.#sessionOf(transport))
+      : to;
+    return this.#handler.broadcast(notification(method, params), { to: audience, except });
+  }
+
+  /**
+   * Puts a client into a topic, until it leaves or its session ends.
+   *
+   * @param session The client, or its id.
+   * @param topic The name of the topic.
+   * @returns Whether the client is connected, or its session kept.
+   * @throws {RangeError} If the name is empty or too long.
+   * @throws {MCPCapacityError} If there are too many topics, see `subscriptions`.
+   */
+  subscribe(session: ServerSession | string, topic: string): boolean {
+    return this.#handler.subscribe(transportOf(session), topic);
+  }
+
+  /**
+   * Takes a client out of a topic.
+   *
+   * @param session The client, or its id.
+   * @param topic The name of the topic.
+   * @returns Whether it was in it.
+   */
+  unsubscribe(session: ServerSession | string, topic: string): boolean {
+    return this.#handler.unsubscribe(transportOf(session), topic);
+  }
+
+  /**
+   * Notifies the clients that are in a topic, as {@linkcode broadcast} does.
+   *
+   * @param topic The name of the topic.
    * @param method The notification.
    * @param params Its parameters.
    * @param options Who is left out.
    * @returns How many were notified.
    */
-  broadcast(
+  publish(
+    topic: string,
     method: string,
     params?: JsonRpcParams,
-    options?: BroadcastOptions,
+    { except }: Pick<BroadcastOptions, "except"> = {},
   ): number {
-    return this.#handler.broadcast(notification(method, params), options);
+    return this.#handler.broadcast(notification(method, params), { to: { topic }, except });
+  }
+
+  /**
+   * Tells the clients that are subscribed to a resource that it has changed, in
+   * both eras of MCP. The server answers `resources/subscribe`,
+   * `resources/unsubscribe` and `subscriptions/listen` for it, unless they have
+   * handlers of their own.
+   *
+   * @param uri The resource, as clients have written it.
+   * @returns How many subscriptions were told.
+   * @throws {TypeError} If `capabilities.resources.subscribe` is not declared.
+   */
+  resourceUpdated(uri: string): number {
+    return this.#subscriptions.resourceUpdated(uri);
+  }
+
+  /**
+   * Tells that a list has changed: all initialised clients of the legacy era,
+   * and those of the modern era that listen for it.
+   *
+   * @param list The list.
+   * @returns How many clients and subscriptions were told.
+   * @throws {TypeError} If its `listChanged` is not declared in `capabilities`.
+   */
+  listChanged(list: ListName): number {
+    return this.#subscriptions.listChanged(list);
+  }
+
+  /**
+   * Hears how many are subscribed to a resource, each time that this changes: to
+   * watch a file while somebody wants to know, for example. A second listener
+   * replaces the first.
+   */
+  onSubscribers(listener: SubscribersListener): void {
+    this.#subscriptions.onSubscribers(listener);
   }
 
   /**
@@ -246,6 +359,19 @@ export class MCPWebSocketServer<
     if (transport === undefined || !transport.isOpen) return false;
     await transport.post(notification(method, params));
     return true;
+  }
+
+  /**
+   * Sends a principal away: all its connections end, and its sessions, which
+   * cannot be resumed. Whether it may come in again is for `auth` to say.
+   *
+   * @param principal The id of the principal.
+   * @param reason Why, in words fit for the client.
+   * @default {"Access was revoked"} reason
+   * @returns How many connections and sessions it had. Resolves within a second.
+   */
+  revoke(principal: string, reason?: string): Promise<number> {
+    return this.#handler.revoke(principal, reason);
   }
 
   /** How the server is doing, as it is now. */
@@ -273,7 +399,14 @@ export class MCPWebSocketServer<
       },
       this.#settings,
       this.#reporter,
+      (transport) => this.#subscriptions.conclude(this.#sessionOf(transport)),
     );
+  }
+
+  /** The clients of the legacy era that may be sent notifications. */
+  #initialized(): McpSession[] {
+    return Array.from(this.#handler.sessions.values(), (transport) => this.#sessionOf(transport))
+      .filter((session) => session.isInitialized);
   }
 
   #sessionOf(transport: WebSocketServerTransport): McpSession {
@@ -294,6 +427,10 @@ export class MCPWebSocketServer<
     await this.#listener?.close();
     this.#listener = undefined;
   }
+}
+
+function transportOf(session: ServerSession | string): WebSocketServerTransport | string {
+  return typeof session === "string" ? session : session.transport;
 }
 
 function notification(

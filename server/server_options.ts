@@ -1,4 +1,5 @@
 import type { Capabilities, Implementation } from "../protocol/mcp_types.ts";
+import type { MaySubscribe } from "./subscriptions.ts";
 import { checkPositive, type WebSocketHandlerOptions } from "./options.ts";
 
 /** Options of {@linkcode MCPWebSocketServer}. */
@@ -13,6 +14,13 @@ export interface MCPWebSocketServerOptions extends WebSocketHandlerOptions {
   capabilities?: Capabilities | undefined;
   /** How to use it, for models. */
   instructions?: string | undefined;
+  /**
+   * Decides whether a client may subscribe to a resource, in both eras; without
+   * it, every client may to every URI. What it throws fails the request. It is
+   * not asked where a handler of `resources/subscribe` or `subscriptions/listen`
+   * answers instead.
+   */
+  maySubscribe?: MaySubscribe | undefined;
   /**
    * Time without progress that a request to a client may take, in milliseconds.
    *

@@ -11,6 +11,7 @@ import type {
 import type { CustomMethod, RequestArguments } from "../protocol/methods.ts";
 import { JsonRpcPeer } from "../protocol/peer.ts";
 import type { RequestOptions } from "../protocol/peer_options.ts";
+import type { Principal } from "./auth/principal.ts";
 import type { Reporter } from "./reporter.ts";
 import type { WebSocketServerTransport } from "./transport.ts";
 
@@ -20,6 +21,8 @@ export interface ServerSession {
   readonly id: string;
   /** The connection. */
   readonly transport: WebSocketServerTransport;
+  /** Whom the client belongs to, as far as anybody knows. */
+  readonly principal: Principal | undefined;
   /** Who the client says it is; `undefined` before `initialize`, and for clients of the modern era. */
   readonly clientInfo: Implementation | undefined;
   /** What the client says it can do; `undefined` where `clientInfo` is. */
@@ -83,6 +86,8 @@ export interface SessionEvents {
   ): unknown;
   /** Hears a notification. */
   hear(session: McpSession, notification: JsonRpcNotification): unknown;
+  /** Says the last words before the client is sent away; resolves when they have left. */
+  conclude(session: McpSession): Promise<void>;
 }
 
 /** Bounds of a session. */
@@ -102,9 +107,11 @@ export class McpSession implements ServerSession {
   /** See {@linkcode ServerSession}. */
   readonly transport: WebSocketServerTransport;
   readonly #peer: JsonRpcPeer;
+  readonly #events: SessionEvents;
   #clientInfo: Implementation | undefined;
   #clientCapabilities: Capabilities | undefined;
   #protocolVersion: string | undefined;
+  #isInitialized = false;
 
   /**
    * @param transport A connection that was not started yet; it is started.
@@ -119,6 +126,7 @@ export class McpSession implements ServerSession {
     reporter: Reporter,
   ) {
     this.transport = transport;
+    this.#events = events;
     this.#peer = new JsonRpcPeer({
       ...limits,
       send: (message, options) => transport.post(message, options),
@@ -138,6 +146,11 @@ export class McpSession implements ServerSession {
   /** See {@linkcode ServerSession}. */
   get id(): string {
     return this.transport.id;
+  }
+
+  /** See {@linkcode ServerSession}. */
+  get principal(): Principal | undefined {
+    return this.transport.principal;
   }
 
   /** See {@linkcode ServerSession}. */
@@ -175,7 +188,18 @@ export class McpSession implements ServerSession {
 
   /** See {@linkcode ServerSession}. */
   async disconnect(reason: string, code?: number): Promise<void> {
+    await this.#events.conclude(this);
     await this.transport.disconnect(reason, code);
+  }
+
+  /** Whether the client has said that `initialize` is done; those of the modern era never do. */
+  get isInitialized(): boolean {
+    return this.#isInitialized;
+  }
+
+  /** Notes that the client has completed the opening. */
+  open(): void {
+    this.#isInitialized = this.#protocolVersion !== undefined;
   }
 
   /** Notes who the client is. */

@@ -1,4 +1,4 @@
-import type { Channel, ChannelSink } from "../protocol/channel.ts";
+import type { Channel, ChannelSink, Throttle } from "../protocol/channel.ts";
 import type { Clock, Timer } from "../protocol/clock.ts";
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
 import { MCPConnectionError, MCPRpcError } from "../protocol/errors.ts";
@@ -6,7 +6,9 @@ import { ERROR_CODES, errorResponse, type JsonRpcMessage } from "../protocol/jso
 import type { CloseInfo, Link } from "../protocol/link.ts";
 import { Liveness } from "../protocol/liveness.ts";
 import { PlainReader } from "../protocol/plain.ts";
+import { quote } from "../protocol/quote.ts";
 import {
+  type End,
   type EndName,
   goawayFrame,
   type Hello,
@@ -21,10 +23,10 @@ import { SessionEnd, type SteeringFrame } from "../protocol/session/session_end.
 import type { SendOptions } from "../protocol/transport.ts";
 import { Backlog } from "./backlog.ts";
 import { awaitLeave, dismiss } from "./farewell.ts";
-import { quote } from "./reporter.ts";
 import type { Holder, SessionBudget } from "./session_budget.ts";
 import type { SessionEnding } from "./session_meter.ts";
 import type { SessionSettings } from "./session_options.ts";
+import { countMessages, TrafficLimit } from "./traffic_limit.ts";
 
 /** Told once when the client has a message, or why it never will. */
 export type Settled = (error?: Error) => void;
@@ -63,6 +65,8 @@ export class SessionChannel implements Channel, Holder {
   readonly #end: SessionEnd;
   readonly #reader: PlainReader;
   readonly #handover: Handover;
+  /** It belongs to the session: whoever comes back finds it as it was left. */
+  readonly #throttle: Throttle | undefined;
   #link: Link | undefined;
   #liveness: Liveness | undefined;
   #backlog: Backlog | undefined;
@@ -71,6 +75,8 @@ export class SessionChannel implements Channel, Holder {
   #retirement: { readonly until: number; readonly reason: string } | undefined;
   /** Bytes of it that the budget knows of. */
   #charged = 0;
+  /** Resolves when the connections are closed that were given up last. */
+  #leaving: Promise<unknown> | undefined;
   /** Set when it is over, although the last connection may still be closing. */
   #ended: CloseInfo | undefined;
 
@@ -82,6 +88,7 @@ export class SessionChannel implements Channel, Holder {
     const { settings, clock } = options;
     this.#options = options;
     this.#sink = sink;
+    this.#throttle = settings.rate && new TrafficLimit(settings.rate, clock);
     this.#handover = new Handover((message) => sink.message(message));
     this.#reader = new PlainReader(
       {
@@ -95,6 +102,7 @@ export class SessionChannel implements Channel, Holder {
       },
       "server",
       settings.limits.messageBytes,
+      settings.maxDepth,
     );
     this.#end = new SessionEnd({
       limits: settings.limits,
@@ -124,6 +132,11 @@ export class SessionChannel implements Channel, Holder {
   /** See {@linkcode Channel}. */
   get bufferedAmount(): number {
     return this.#link?.bufferedAmount ?? 0;
+  }
+
+  /** See {@linkcode Channel}. What is in the socket is held, too, until it is acknowledged. */
+  get heldBytes(): number {
+    return this.#end.bufferedBytes;
   }
 
   /** See {@linkcode Channel}. */
@@ -156,6 +169,9 @@ export class SessionChannel implements Channel, Holder {
     if (typeof data !== "string") {
       return this.#violate(CLOSE_CODES.BAD_CONTROL, "Unknown kind of frame");
     }
+    // What does not pass is not counted: the client sends it again when it comes back.
+    const wait = this.#throttle?.take(data, countMessages(data)) ?? 0;
+    if (wait > 0) return this.#slowDown(wait);
     this.#end.receive(data);
     // Only what steers makes room; what is sent meanwhile is charged by itself.
     if (data.startsWith("[")) this.#charge();
@@ -192,6 +208,11 @@ export class SessionChannel implements Channel, Holder {
     this.#retirement = { until: this.#options.clock.now() + afterMs, reason };
     this.#link?.send(goawayFrame({ afterMs, reason, sessions: "lost" }));
     return true;
+  }
+
+  /** See {@linkcode Channel}. */
+  suspend(code: number, reason: string): void {
+    this.#sendAway({ code, reason });
   }
 
   /** See {@linkcode Channel}. */
@@ -346,6 +367,22 @@ export class SessionChannel implements Channel, Holder {
     else this.#sink.message(answer);
   }
 
+  #slowDown(retryAfterMs: number): void {
+    const [code, reason] = [CLOSE_CODES.SLOW_CONSUMER, "Too much traffic"];
+    this.#sink.fault(new MCPConnectionError(reason, { kind: "capacity", code }));
+    this.#sendAway({ code, reason, retryAfterMs });
+  }
+
+  /** Ends the connection alone; the session waits for its client. */
+  #sendAway(end: End): void {
+    const link = this.#link;
+    if (link === undefined) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#leaving = Promise.all([this.#leaving, promise]);
+    this.#detach(link, end);
+    dismiss(link, end, this.#options.clock, resolve);
+  }
+
   #violate(code: number, reason: string): void {
     this.#sink.fault(new MCPConnectionError(reason, { kind: "protocol", code, retryable: false }));
     const ending = code === CLOSE_CODES.SLOW_CONSUMER ? "overflow" : "violation";
@@ -371,7 +408,11 @@ export class SessionChannel implements Channel, Holder {
     this.#charge();
     this.#options.budget.release(this);
     this.#options.onEnd(info.code, ending);
-    const tell = () => this.#sink.closed(info);
+    const leaving = this.#leaving;
+    const tell = () => {
+      if (leaving === undefined) return this.#sink.closed(info);
+      leaving.then(() => this.#sink.closed(info));
+    };
     if (leave === undefined) tell();
     else leave(tell);
   }

@@ -8,26 +8,44 @@ import type { CloseInfo, Link } from "../protocol/link.ts";
 import { type EndName, type Hello, welcomeFrame } from "../protocol/session/control.ts";
 import { dismiss } from "./farewell.ts";
 import { Reception } from "./reception.ts";
-import type { RequestSnapshot } from "./request.ts";
 import { SessionBudgets } from "./session_budgets.ts";
 import { SessionChannel, type Settled, welcomeTerms } from "./session_channel.ts";
 import type { SessionMeter, SessionRefusal } from "./session_meter.ts";
 import type { SessionSettings } from "./session_options.ts";
 import { type ClaimOutcome, MemorySessionStore, type SessionStore } from "./session_store.ts";
 import { Turns } from "./turns.ts";
+import type { Visitor } from "./visitor.ts";
+
+/** Who serves a session. */
+export interface SessionService {
+  /** Serves it; called once, when its connection has been attached. */
+  serve(): void;
+  /** Its client has come back, perhaps with another credential. */
+  resumed(visitor: Visitor): void;
+}
+
+/** Why a client has to leave before it has a session. */
+export interface Unidentified extends CloseInfo {
+  /** Says that it has to. */
+  readonly type: "refuse";
+}
 
 /** What a {@linkcode SessionHost} does with what it receives. */
 export interface SessionHostEvents {
-  /** Whether one more session may be opened. */
-  hasRoom(): boolean;
   /**
-   * Makes the transport of a new session.
-   *
-   * @returns Serves it; called when its connection has been attached.
+   * Finds out whose a connection is, with the token of its hello, if it has one.
+   * It never throws or rejects.
    */
-  open(channel: OpenChannel, request: RequestSnapshot | undefined): () => void;
+  identify(
+    visitor: Visitor,
+    token: string | undefined,
+  ): Visitor | Unidentified | Promise<Visitor | Unidentified>;
+  /** Why the owner may not open one more session; `undefined` if it may. */
+  findCrowd(owner: string | undefined): "full" | "crowded" | undefined;
+  /** Makes the transport of a new session. */
+  open(channel: OpenChannel, visitor: Visitor): SessionService;
   /** A connection turned out to speak plain MCP; whoever takes it over gets its first frames. */
-  plain(link: Link, request: RequestSnapshot | undefined, frames: readonly string[]): void;
+  plain(link: Link, visitor: Visitor, frames: readonly string[]): void;
   /** Something failed that is not the client's fault. */
   failed(error: Error): void;
   /** Something happened that is of interest to whoever looks for a fault. */
@@ -40,10 +58,10 @@ export interface SessionHostOptions {
   readonly settings: SessionSettings;
   /** How many sessions there may be. */
   readonly maxSessions: number;
+  /** How many of them one principal may have. */
+  readonly maxSessionsPerPrincipal: number;
   /** Who the server is; clients are told. */
   readonly server: EndName | undefined;
-  /** Whom a connection belongs to. */
-  readonly principalOf: (request: RequestSnapshot | undefined) => string | undefined;
   /** Who serves sessions. */
   readonly events: SessionHostEvents;
   /** Told what there is to count. */
@@ -55,16 +73,17 @@ export interface SessionHostOptions {
 /** A session that lives in this process. */
 interface Live {
   readonly channel: SessionChannel;
+  service: SessionService | undefined;
   generation: number;
 }
 
 /** Who asks for a session. */
 interface Claimant {
   readonly reception: Reception;
+  readonly visitor: Visitor;
   readonly hello: Hello;
   /** What the store knows the session by. */
   readonly key: string;
-  readonly principal: string | undefined;
 }
 
 /** How a refused claim is told: the code, and words fit for the client. */
@@ -87,6 +106,9 @@ const LEAVING_REASON = "Server is shutting down";
 /** Codes that say to the client that the session is over for good. */
 const FINAL_CODES: ReadonlySet<number> = new Set([CLOSE_CODES.DONE, CLOSE_CODES.FORBIDDEN]);
 
+/** The share of all bytes above which senders wait; only who does not wait gets further. */
+const PATIENCE = 7 / 8;
+
 /** Connections that may be without a session at the same time. */
 const MAX_RECEPTIONS = 1_024;
 
@@ -96,7 +118,7 @@ export class SessionHost {
   readonly #store: SessionStore;
   readonly #budgets: SessionBudgets;
   readonly #live = new Map<string, Live>();
-  readonly #receptions = new Map<Reception, RequestSnapshot | undefined>();
+  readonly #receptions = new Set<Reception>();
   /** Connections that were told to leave and have not yet. */
   readonly #leaving = new Set<Promise<void>>();
   /** What is asked of the store, by session: an answer may take its time, but no other's place. */
@@ -106,11 +128,17 @@ export class SessionHost {
 
   /** @param options Bounds, and who serves sessions. */
   constructor(options: SessionHostOptions) {
-    const { settings, maxSessions, clock } = options;
+    const { settings, maxSessions, maxSessionsPerPrincipal, clock } = options;
     this.#options = options;
-    this.#budgets = new SessionBudgets(settings.maxTotalBytes, settings.maxBytesPerPrincipal);
+    const patientBytes = settings.maxTotalBytes * PATIENCE;
+    this.#budgets = new SessionBudgets(patientBytes, settings.maxBytesPerPrincipal);
     this.#store = settings.store ??
-      new MemorySessionStore({ clock, maxSessions, tombstoneMs: settings.windowMs });
+      new MemorySessionStore({
+        clock,
+        maxSessions,
+        maxSessionsPerPrincipal,
+        tombstoneMs: settings.windowMs,
+      });
     this.#unwatch = this.#store.watch?.((key, generation) => this.#lose(key, generation));
   }
 
@@ -140,17 +168,17 @@ export class SessionHost {
   }
 
   /** Takes a connection that negotiated sessions. */
-  receive(link: Link, request: RequestSnapshot | undefined): void {
+  receive(link: Link, visitor: Visitor): void {
     const reception = new Reception(link, {
-      hello: (reception, hello) => this.#judge(reception, hello),
-      plain: (reception) => this.#servePlain(reception),
+      hello: (reception, hello) => this.#identify(reception, hello, visitor),
+      plain: (reception) => this.#servePlain(reception, visitor),
       refused: (reception, code, reason) => {
         const cause = code === CLOSE_CODES.TRY_AGAIN_LATER ? "timeout" : "protocol";
         this.#dismiss(reception, { code, reason }, cause);
       },
       gone: (reception) => this.#receptions.delete(reception),
     }, this.#options.clock);
-    this.#receptions.set(reception, request);
+    this.#receptions.add(reception);
   }
 
   /** Opens no new sessions from now on; those that live can still be resumed. */
@@ -166,33 +194,42 @@ export class SessionHost {
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#unwatch?.();
-    for (const reception of this.#receptions.keys()) {
+    for (const reception of this.#receptions) {
       const info = { code: CLOSE_CODES.GOING_AWAY, reason: LEAVING_REASON };
       this.#dismiss(reception, info, "closing");
     }
     await Promise.all(this.#leaving);
   }
 
-  #judge(reception: Reception, hello: Hello): void {
-    // The store never sees a token: whoever reads it cannot resume anything.
-    const key = createHash("sha256").update(hello.token).digest("hex");
-    this.#turns.take(key, () => this.#claim(reception, hello, key));
+  #identify(reception: Reception, hello: Hello, visitor: Visitor): void {
+    const conclude = (known: Visitor | Unidentified) => {
+      if (!("type" in known)) return this.#judge(reception, hello, known);
+      this.#dismiss(reception, known, "unauthenticated");
+    };
+    const known = this.#options.events.identify(visitor, hello.auth);
+    if (isPromiseLike(known)) known.then(conclude);
+    else conclude(known);
   }
 
-  #claim(reception: Reception, hello: Hello, key: string): void | Promise<void> {
+  #judge(reception: Reception, hello: Hello, visitor: Visitor): void {
+    // The store never sees a token: whoever reads it cannot resume anything.
+    const key = createHash("sha256").update(hello.token).digest("hex");
+    this.#turns.take(key, () => this.#claim({ reception, hello, visitor, key }));
+  }
+
+  #claim(claimant: Claimant): void | Promise<void> {
+    const { reception, hello, visitor, key } = claimant;
     // It may have left while others were served.
     if (!this.#receptions.has(reception)) return;
-    const { principalOf, events } = this.#options;
     const fail = (thrown: unknown) => {
-      events.failed(toError(thrown));
+      this.#options.events.failed(toError(thrown));
       const info = { code: CLOSE_CODES.INTERNAL_ERROR, reason: "Internal error" };
       this.#dismiss(reception, info, "failed");
     };
     try {
       const { attempt, resume } = hello;
-      const principal = principalOf(this.#receptions.get(reception));
-      const claimant = { reception, hello, key, principal };
       const decide = (outcome: ClaimOutcome) => this.#decide(claimant, outcome);
+      const principal = visitor.principal?.id;
       const outcome = this.#store.claim({ key, principal, attempt, resume });
       if (isPromiseLike(outcome)) return Promise.resolve(outcome).then(decide).catch(fail);
       return decide(outcome);
@@ -219,30 +256,34 @@ export class SessionHost {
   }
 
   #create(claimant: Claimant, generation: number): void | Promise<void> {
-    const { reception, hello, key } = claimant;
-    const refusal = this.#findRefusal(hello);
+    const { reception, hello, key, visitor } = claimant;
+    const refusal = this.#findRefusal(claimant);
     if (refusal !== undefined) {
       this.#dismiss(reception, refusal, refusal.cause);
       return this.#end(key, generation, false);
     }
     this.#disinherit(key);
-    const request = this.#receptions.get(reception);
-    const serve = this.#options.events.open((sink) => {
+    const service = this.#options.events.open((sink) => {
       const live: Live = {
         generation,
+        service: undefined,
         channel: this.#createChannel(claimant, sink, () => live),
       };
       this.#live.set(key, live);
       return live.channel;
-    }, request);
+    }, visitor);
     this.#options.meter?.sessionOpened();
     const live = this.#live.get(key);
-    if (live !== undefined) this.#hand(reception, hello, live.channel, false);
-    serve();
+    if (live !== undefined) {
+      live.service = service;
+      this.#hand(reception, hello, live.channel, false);
+    }
+    service.serve();
   }
 
   #createChannel(claimant: Claimant, sink: ChannelSink, live: () => Live): SessionChannel {
-    const { key, principal, hello } = claimant;
+    const { key, visitor, hello } = claimant;
+    const principal = visitor.principal?.id;
     const { settings, server, clock, events, meter } = this.#options;
     return new SessionChannel(sink, {
       settings,
@@ -264,12 +305,13 @@ export class SessionHost {
     });
   }
 
-  #findRefusal({ received }: Hello): (CloseInfo & { cause: SessionRefusal }) | undefined {
+  #findRefusal({ hello, visitor }: Claimant): (CloseInfo & { cause: SessionRefusal }) | undefined {
     if (this.#isClosing) {
       return { code: CLOSE_CODES.AT_CAPACITY, reason: LEAVING_REASON, cause: "closing" };
     }
-    if (!this.#options.events.hasRoom()) return { ...REFUSALS.full, cause: "full" };
-    return received > 0 ? IMPOSSIBLE : undefined;
+    const cause = this.#options.events.findCrowd(visitor.principal?.id);
+    if (cause !== undefined) return { ...REFUSALS[cause], cause };
+    return hello.received > 0 ? IMPOSSIBLE : undefined;
   }
 
   /** The store has forgotten a session that lives here, and has made another one of its name. */
@@ -280,7 +322,7 @@ export class SessionHost {
   }
 
   #resume(
-    { reception, hello, key }: Claimant,
+    { reception, hello, key, visitor }: Claimant,
     generation: number,
   ): void | Promise<void> {
     const live = this.#live.get(key);
@@ -290,6 +332,7 @@ export class SessionHost {
       return this.#end(key, generation, false);
     }
     live.generation = generation;
+    live.service?.resumed(visitor);
     switch (this.#hand(reception, hello, live.channel, true)) {
       case "resumable":
         return;
@@ -346,10 +389,9 @@ export class SessionHost {
     });
   }
 
-  #servePlain(reception: Reception): void {
-    const request = this.#receptions.get(reception);
+  #servePlain(reception: Reception, visitor: Visitor): void {
     this.#receptions.delete(reception);
-    this.#options.events.plain(reception.link, request, reception.release());
+    this.#options.events.plain(reception.link, visitor, reception.release());
   }
 
   /** Somebody else has claimed a session that lives here; it may have been this very server. */

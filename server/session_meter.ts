@@ -31,6 +31,7 @@ export const SESSION_REFUSALS = [
   "timeout",
   "failed",
   "closing",
+  "unauthenticated",
 ] as const;
 
 /**
@@ -39,7 +40,8 @@ export const SESSION_REFUSALS = [
  * forgotten; it was ended; a later connection was accepted before; it is
  * somebody else's; there is no room for one more, or for one more of this
  * principal; the client counts wrong; it broke the rules; the session could not
- * be opened in time, or not at all; the server is shutting down.
+ * be opened in time, or not at all; the server is shutting down; it is not known
+ * whose it is.
  */
 export type SessionRefusal = typeof SESSION_REFUSALS[number];
 

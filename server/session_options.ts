@@ -1,5 +1,6 @@
 import { RANGES, type SessionLimits } from "../protocol/session/limits.ts";
 import type { SessionStore } from "./session_store.ts";
+import type { RateOptions } from "./traffic_limit.ts";
 
 /** How sessions are kept that outlive their connections. */
 export interface SessionOptions {
@@ -37,9 +38,10 @@ export interface SessionOptions {
    */
   readonly maxWaitingBytes?: number | undefined;
   /**
-   * Bytes that all sessions together may hold for their clients. Above that
-   * the sessions without a connection are ended, the one that lost it first
-   * first; then senders wait.
+   * Bytes that the server may hold for all its clients together, in sessions and
+   * in sockets. From seven eighths on, sessions without a connection are ended,
+   * the one that lost it first first, and senders wait. Above all of it, whoever
+   * holds most is sent away with 4429.
    *
    * @default {268_435_456}
    */
@@ -78,6 +80,10 @@ export interface SessionSettings {
   readonly maxBytesPerPrincipal: number;
   /** Silence after which a client is pinged, in milliseconds. */
   readonly pingMs: number;
+  /** How deep a message may nest; 64 by default. */
+  readonly maxDepth?: number | undefined;
+  /** How much one client may send, over all connections of its session. */
+  readonly rate?: RateOptions | undefined;
   /** Which sessions there are; one is made if there is none. */
   readonly store: SessionStore | undefined;
 }

@@ -50,6 +50,9 @@ export function planShutdown(options: ShutdownOptions): ShutdownPlan {
   );
 }
 
+/** Says the last words to a connection before it is closed; resolves when they have left. */
+export type Conclude = (session: WebSocketServerTransport) => void | Promise<void>;
+
 /** The part of the time for shutting down that a client has to move when nothing runs. */
 const LEAVE_SHARE = 0.1;
 
@@ -60,12 +63,14 @@ const LEAVE_SHARE = 0.1;
  * @param sessions The connections.
  * @param plan The close code, the reason, and how long to wait.
  * @param clock Where time comes from.
+ * @param conclude Says the last words to each.
  * @returns Resolves when all have ended, at the latest a second after the timeout.
  */
 export async function drain(
   sessions: Iterable<WebSocketServerTransport>,
   plan: ShutdownPlan,
   clock: Clock,
+  conclude?: Conclude,
 ): Promise<void> {
   const patience = new AbortController();
   const timer = clock.after(plan.timeout, () => patience.abort());
@@ -73,6 +78,7 @@ export async function drain(
     const isTold = session.retire(plan.timeout, plan.reason);
     await session.idle(patience.signal).catch(() => {});
     if (isTold) await leave(session, plan.timeout * LEAVE_SHARE, clock, patience.signal);
+    await conclude?.(session);
     await session.close(plan.code, plan.reason);
   }));
   timer.clear();

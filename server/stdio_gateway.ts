@@ -9,7 +9,7 @@ import {
 } from "../protocol/jsonrpc.ts";
 import type { Logger } from "../protocol/transport.ts";
 import { ChildProcess, type ChildProcessOptions } from "./child_process.ts";
-import { quote, Reporter } from "./reporter.ts";
+import { Reporter } from "./reporter.ts";
 import type { WebSocketServerTransport } from "./transport.ts";
 
 /** Options of {@linkcode StdioGateway}. */
@@ -46,7 +46,7 @@ export interface StdioGatewayOptions {
 /** What sets colours in a terminal. */
 const COLOR_REGEXP = /\p{Cc}\[[\d;]*m/gu;
 /** What could forge lines of the log, or do worse to the terminal it is read in. */
-const CONTROL_REGEXP = /[\p{Cc}\u2028\u2029]+/gu;
+const CONTROL_REGEXP = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu;
 
 /**
  * Serves a stdio MCP server over WebSocket: every connection has a process of
@@ -165,7 +165,8 @@ export class StdioGateway implements AsyncDisposable {
         if (session.isOpen) await this.#pass(session, parseMessage(line));
       } catch (thrown) {
         if (thrown instanceof MCPConnectionError) continue;
-        const what = `Child of connection ${session.id} wrote ${quote(line)}`;
+        // Not quoted: it may be part of a message.
+        const what = `Child of connection ${session.id} wrote a line of ${line.length} characters`;
         this.#reporter.fault(what, thrown);
       }
     }

@@ -1,8 +1,11 @@
 import { ulid } from "@std/ulid";
+import { authenticationAnswer } from "./auth/authenticate.ts";
+import type { Principal } from "./auth/principal.ts";
+import { type JudgeOwnToken, Renewal } from "./auth/renewal.ts";
 import { type Clock, systemClock } from "../protocol/clock.ts";
 import type { OpenChannel } from "../protocol/channel.ts";
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
-import { MCPRpcError } from "../protocol/errors.ts";
+import { MCPRpcError, toError } from "../protocol/errors.ts";
 import { guard } from "../protocol/guard.ts";
 import {
   ERROR_CODES,
@@ -12,15 +15,25 @@ import {
   isRequestId,
   isResponse,
   type JsonRpcMessage,
+  type JsonRpcRequest,
   type JsonRpcResponse,
   type RequestId,
 } from "../protocol/jsonrpc.ts";
-import { CANCELLED } from "../protocol/mcp.ts";
+import { AUTHENTICATE, CANCELLED } from "../protocol/mcp.ts";
 import { SocketTransport } from "../protocol/socket_transport.ts";
-import type { MessageExtra, SendOptions } from "../protocol/transport.ts";
+import type { AuthInfo, MessageExtra, SendOptions } from "../protocol/transport.ts";
 import { checkCloseCode } from "./close_code.ts";
 import { InFlight } from "./in_flight.ts";
 import type { RequestSnapshot } from "./request.ts";
+import { TokenBucket } from "./token_bucket.ts";
+import { type RateOptions, TrafficLimit } from "./traffic_limit.ts";
+import type { ClientIdentity } from "./visitor.ts";
+
+/** What is written between two looks at what is held, in UTF-16 units: a look costs a call. */
+const LOOK_INTERVAL = 16 * 1024;
+
+/** Requests that may be refused in a second at least, without harm. */
+const MIN_PATIENCE = 100;
 
 /** Told what a connection does, as often as it does it: it must be quick, and not throw. */
 export interface TransportMeter {
@@ -51,6 +64,16 @@ export interface WebSocketServerTransportOptions {
   readonly end?: "server" | "client" | undefined;
   /** The upgrade request, if there was one. */
   readonly request?: RequestSnapshot | undefined;
+  /** Whom the connection belongs to. */
+  readonly principal?: Principal | undefined;
+  /** The same as the SDKs read it. */
+  readonly authInfo?: AuthInfo | undefined;
+  /**
+   * Judges a token that the client sends later on, with a request `authenticate`.
+   * With it, the connection ends when the principal's admission does; a session
+   * waits for a fresh credential.
+   */
+  readonly judgeToken?: JudgeOwnToken | undefined;
   /**
    * The largest message that is taken, in bytes of UTF-8.
    *
@@ -69,6 +92,17 @@ export interface WebSocketServerTransportOptions {
    * @default {16_384}
    */
   readonly maxInFlight?: number | undefined;
+  /**
+   * How deep arrays and objects may be nested in a message. A deeper one is
+   * answered with -32600.
+   *
+   * @default {64}
+   */
+  readonly maxDepth?: number | undefined;
+  /** How much the client may send; without it, as much as it likes. */
+  readonly rate?: RateOptions | undefined;
+  /** Called when so much was written that somebody should look at what is held. */
+  readonly onWritten?: (() => void) | undefined;
   /** Told of what goes wrong, besides whoever holds the `onerror` slot. */
   readonly onError?: ((error: Error) => void) | undefined;
   /** Told what there is to count. */
@@ -118,11 +152,17 @@ export class WebSocketServerTransport extends SocketTransport {
   readonly #maxInFlight: number;
   readonly #onError: ((error: Error) => void) | undefined;
   readonly #inFlight: InFlight;
+  /** Requests that may be refused before the client is sent away. */
+  #patience: TokenBucket | undefined;
   readonly #meter: TransportMeter | undefined;
   readonly #onTraffic: TransportMeter["message"];
+  readonly #renewal: Renewal;
   #lastActivity: number;
   #messagesIn = 0;
   #messagesOut = 0;
+  readonly #onWritten: (() => void) | undefined;
+  /** What was written since somebody looked, in UTF-16 units. */
+  #unseen = 0;
 
   /**
    * Takes over a socket; messages are held until `start()`.
@@ -145,13 +185,17 @@ export class WebSocketServerTransport extends SocketTransport {
       onError,
       clock = systemClock,
     } = options;
-    const extra = request && extraOf(request);
+    const { principal, authInfo, judgeToken, maxDepth, rate } = options;
+    const renewal = new Renewal({ principal, authInfo }, judgeToken, clock);
+    const extra = request && extraOf(request, renewal);
     super(source, {
       end,
       extra,
       clock,
       maxSendBytes,
       maxReceiveBytes: maxMessageBytes,
+      maxDepth,
+      throttle: rate && isSocket(source) ? new TrafficLimit(rate, clock) : undefined,
     });
     this.sessionId = this.id;
     this.request = request;
@@ -164,8 +208,24 @@ export class WebSocketServerTransport extends SocketTransport {
     this.#inFlight = new InFlight(maxInFlight);
     this.#onError = onError;
     this.#meter = options.meter;
+    this.#onWritten = options.onWritten;
     this.#onTraffic = options.meter?.message;
-    this.closed.then(() => this.#inFlight.clear());
+    this.#renewal = renewal;
+    renewal.watch(() => this.suspend(CLOSE_CODES.UNAUTHENTICATED, "The credential has expired"));
+    this.closed.then(() => {
+      this.#inFlight.clear();
+      renewal.stop();
+    });
+  }
+
+  /** Whom the connection belongs to, as far as anybody knows. */
+  get principal(): Principal | undefined {
+    return this.#renewal.identity.principal;
+  }
+
+  /** The same as the SDKs read it. It holds the token: never log it. */
+  get authInfo(): AuthInfo | undefined {
+    return this.#renewal.identity.authInfo;
   }
 
   /** When the last message came in, in milliseconds since 1970. */
@@ -209,8 +269,21 @@ export class WebSocketServerTransport extends SocketTransport {
   relay(text: string, message?: JsonRpcMessage): boolean {
     if (!this.isOpen) return false;
     // Whoever relays does not wait: what is too much ends the connection.
-    guard(() => this.write(text, message), (error) => this.report(error));
+    try {
+      this.write(text, message)?.catch((thrown) => this.report(toError(thrown)));
+    } catch (thrown) {
+      this.report(toError(thrown));
+    }
     return true;
+  }
+
+  /**
+   * Notes that its client has come back with another credential.
+   *
+   * @param identity The same principal, as it is known by now.
+   */
+  identify({ principal, authInfo }: ClientIdentity): void {
+    this.#renewal.replace({ principal, authInfo });
   }
 
   /**
@@ -273,6 +346,11 @@ export class WebSocketServerTransport extends SocketTransport {
     const waiting = super.write(text, message, options);
     this.#messagesOut++;
     this.#onTraffic?.("out");
+    this.#unseen += text.length;
+    if (this.#unseen >= LOOK_INTERVAL) {
+      this.#unseen = 0;
+      this.#onWritten?.();
+    }
     return waiting;
   }
 
@@ -283,7 +361,9 @@ export class WebSocketServerTransport extends SocketTransport {
     this.#lastActivity = now;
     this.#onTraffic?.("in");
     if (isRequest(message)) {
-      if (this.#inFlight.isFull) return this.#refuse(message.id);
+      if (message.method === AUTHENTICATE && this.#renewal.isPossible) return this.#renew(message);
+      const refusal = this.#findRefusal(message.id);
+      if (refusal !== undefined) return this.#refuse(message.id, refusal, now);
       this.#inFlight.add(message.id, message.method, now);
     } else if (isNotification(message) && message.method === CANCELLED) {
       this.#settle(message.params?.requestId);
@@ -297,16 +377,37 @@ export class WebSocketServerTransport extends SocketTransport {
     this.#onError?.(error);
   }
 
-  #refuse(id: RequestId): void {
+  /** A fresh token is nobody's business but the transport's. */
+  #renew({ id, params }: JsonRpcRequest): void {
+    const answer = async () => {
+      const fault = await this.#renewal.renew(params?.token);
+      const response = authenticationAnswer(id, fault);
+      this.relay(JSON.stringify(response), response);
+      if (fault !== undefined) this.#meter?.failed(ERROR_CODES.AUTHENTICATION_REQUIRED);
+    };
+    guard(answer, (error) => this.report(error));
+  }
+
+  #findRefusal(id: RequestId): MCPRpcError | undefined {
+    if (this.#inFlight.has(id)) {
+      // Not named: it may be as long as a message.
+      return new MCPRpcError(ERROR_CODES.INVALID_REQUEST, "The id of the request is in use");
+    }
+    if (!this.#inFlight.isFull) return undefined;
     const limit = this.#maxInFlight;
-    const error = new MCPRpcError(
-      ERROR_CODES.INTERNAL_ERROR,
-      `More than ${limit} requests are in flight`,
-      { data: { limit } },
-    );
+    const text = `More than ${limit} requests are in flight`;
+    return new MCPRpcError(ERROR_CODES.INTERNAL_ERROR, text, { data: { limit } });
+  }
+
+  /** Whoever goes on asking too much is told so, and sent away. */
+  #refuse(id: RequestId, error: MCPRpcError, now: number): void {
     const response = errorResponse(error, id);
     this.relay(JSON.stringify(response), response);
     this.#meter?.failed(response.error.code);
+    const perSecond = Math.max(this.#maxInFlight, MIN_PATIENCE);
+    this.#patience ??= new TokenBucket({ perSecond }, now);
+    if (this.#patience.take(now)) return;
+    this.suspend(CLOSE_CODES.SLOW_CONSUMER, "Too many requests were refused; retry-after=5");
   }
 
   #noteAnswer(response: JsonRpcResponse): void {
@@ -322,11 +423,18 @@ export class WebSocketServerTransport extends SocketTransport {
   }
 }
 
+function isSocket(source: WebSocket | OpenChannel): source is WebSocket {
+  return typeof source !== "function";
+}
+
 /** Own properties, so that they survive `{ ...extra }`; made when somebody looks. */
-function extraOf({ url, headers }: RequestSnapshot): MessageExtra {
+function extraOf({ url, headers }: RequestSnapshot, renewal: Renewal): MessageExtra {
   let request: Request | undefined;
   let requestInfo: MessageExtra["requestInfo"];
   return {
+    get authInfo(): AuthInfo | undefined {
+      return renewal.identity.authInfo;
+    },
     get request(): Request {
       return request ??= new Request(url, { headers });
     },

@@ -27,6 +27,8 @@ export interface Hello {
   readonly accept: readonly string[];
   /** Whether every turn in which something was read has to be answered. */
   readonly promptAck: boolean;
+  /** A token, where none could be sent with the upgrade request. A secret. */
+  readonly auth?: string | undefined;
   /** Who runs this end. */
   readonly client?: EndName | undefined;
 }
@@ -90,6 +92,8 @@ const MAX_UNITS = 16 * 1024;
 const MAX_MARK = 256;
 /** 256 bits in base64url, without padding. */
 const TOKEN_REGEXP = /^[A-Za-z0-9_-]{43}$/;
+/** What a credential may be. */
+const AUTH_REGEXP = /^[\x21-\x7e]{1,8192}$/;
 /** What the label of a session may be. */
 const LABEL_REGEXP = /^[\x21-\x7e]{1,128}$/;
 /** What a name or a version may be. */
@@ -169,10 +173,12 @@ export const DROP_FRAME = '["drop"]';
 type Content = Readonly<Record<string, unknown>>;
 
 function readHello(content: Content): ControlFrame | undefined {
-  const { session, token, attempt, resume, received = 0, limits, accept, promptAck } = content;
+  const { session, token, attempt, resume, received = 0, limits, accept, promptAck, auth } =
+    content;
   const isSound = typeof session === "string" && LABEL_REGEXP.test(session) &&
     typeof token === "string" && TOKEN_REGEXP.test(token) &&
-    isCount(attempt) && attempt > 0 && isCount(received);
+    isCount(attempt) && attempt > 0 && isCount(received) &&
+    (auth === undefined || isCredential(auth));
   if (!isSound) return undefined;
   const hello: Hello = {
     session,
@@ -183,9 +189,14 @@ function readHello(content: Content): ControlFrame | undefined {
     limits: readLimits(limits),
     accept: readList(accept),
     promptAck: promptAck === true,
+    ...(auth === undefined ? {} : { auth }),
     client: readName(content.client),
   };
   return { type: "hello", hello };
+}
+
+function isCredential(value: unknown): value is string {
+  return typeof value === "string" && AUTH_REGEXP.test(value);
 }
 
 function readWelcome(content: Content): ControlFrame | undefined {

@@ -92,7 +92,10 @@ for (
     const refusal = refusalOf(text);
     assertEquals(refusal.code, ERROR_CODES.PARSE_ERROR);
     assertEquals(refusal.id, undefined);
-    assertInstanceOf(refusal.cause, SyntaxError);
+    assertEquals([refusal.message, "cause" in refusal], [
+      "Parse error: the text is not JSON",
+      false,
+    ]);
   });
 }
 
@@ -102,6 +105,7 @@ for (
     ["a number", "1", undefined],
     ["a string", '"x"', undefined],
     ["an array", '[{"jsonrpc":"2.0","id":1,"method":"x"}]', undefined],
+    ["what only begins as an array", " \r\n\t[garbage", undefined],
     ["an empty array", "[]", undefined],
     ["an empty object", "{}", undefined],
     ["a missing version", '{"id":1,"method":"x"}', 1],
@@ -211,12 +215,11 @@ Deno.test("parseMessage() does not read members off a __proto__ member", () => {
   assertEquals(refusal.code, ERROR_CODES.INVALID_REQUEST);
 });
 
-Deno.test("parseMessage() survives 100,000 levels of nesting", () => {
+Deno.test("parseMessage() survives 100,000 levels of nesting where they are allowed", () => {
   const nested = "[".repeat(100_000) + "]".repeat(100_000);
-  const message = parseMessage(
-    `{"jsonrpc":"2.0","method":"x","params":{"a":${nested}}}`,
-  );
-  assert(isNotification(message));
+  const text = `{"jsonrpc":"2.0","method":"x","params":{"a":${nested}}}`;
+  assert(isNotification(parseMessage(text, 100_002)));
+  assertEquals(refusalOf(text).code, ERROR_CODES.INVALID_REQUEST);
 });
 
 Deno.test("parseMessage() returns or throws MCPRpcError, whatever one character of a message becomes", () => {
@@ -433,4 +436,73 @@ Deno.test("byteLength() agrees with TextEncoder on random text, lone surrogates 
       JSON.stringify(text),
     );
   }
+});
+
+/** A request whose params make it as deep as is said. */
+function nested(depth: number, padding = ""): string {
+  const levels = "[".repeat(depth - 2) + "]".repeat(depth - 2);
+  return `{"jsonrpc":"2.0","id":7,"method":"x","params":{"a":${levels},"padding":"${padding}"}}`;
+}
+
+for (const [title, padding] of [["short", ""], ["long", "x".repeat(20_000)]] as const) {
+  Deno.test(`parseMessage() takes a ${title} message of 64 levels, and refuses 65 with its id`, () => {
+    assertEquals(isRequest(parseMessage(nested(64, padding))), true);
+    const refusal = refusalOf(nested(65, padding));
+    assertEquals(
+      [refusal.code, refusal.message, refusal.id],
+      [-32600, "Invalid request: nested deeper than 64", 7],
+    );
+  });
+
+  Deno.test(`parseMessage() makes of a ${title} answer that is too deep an error for whoever asked`, () => {
+    const text = `{"jsonrpc":"2.0","id":"a","result":{"a":[[]],"padding":"${padding}"}}`;
+    assertEquals(parseMessage(text, 4), JSON.parse(text));
+    assertEquals(parseMessage(text, 3), {
+      jsonrpc: "2.0",
+      id: "a",
+      error: { code: -32600, message: "Invalid response: nested deeper than 3" },
+    });
+  });
+}
+
+Deno.test("parseMessage() refuses a text of which only the beginning is deep, without an id", () => {
+  for (const text of ['{"a":'.repeat(300_000), `{"id":1,"a":${"[".repeat(1_000_000)}`]) {
+    const refusal = refusalOf(text);
+    assertEquals([refusal.code, refusal.id], [-32600, undefined]);
+  }
+});
+
+Deno.test("parseMessage() refuses a batch of any size without reading it", () => {
+  const batch = `[${'{"jsonrpc":"2.0","id":1,"method":"x"},'.repeat(200_000)}`;
+  assert(batch.length > 7_000_000);
+  // Parsed each time, they would take a minute.
+  for (let i = 0; i < 500; i++) assertEquals(refusalOf(batch).code, -32600);
+});
+
+Deno.test("parseMessage() says nothing of the text in its errors", () => {
+  const secret = "canary-5f1c";
+  for (
+    const text of [secret, `{"a":"${secret}"`, `{"jsonrpc":"2.0","${secret}":1}`, `"${secret}"`]
+  ) {
+    const refusal = refusalOf(text);
+    const told = Deno.inspect(refusal, { depth: 10 }) + refusal.stack + JSON.stringify(refusal);
+    assertEquals(told.includes("canary"), false, told);
+  }
+});
+
+Deno.test("parseMessage() gives no message the members of a prototype", () => {
+  for (
+    const text of [
+      '{"__proto__":{"jsonrpc":"2.0","id":1,"method":"x"}}',
+      '{"jsonrpc":"2.0","id":1,"__proto__":{"method":"x"}}',
+    ]
+  ) assertEquals(refusalOf(text).code, -32600);
+  const text = '{"jsonrpc":"2.0","id":1,"method":"x","params":{"__proto__":{"isAdmin":true}}}';
+  const message = parseMessage(text);
+  assert(isRequest(message));
+  assertEquals(Object.getPrototypeOf(message.params), Object.prototype);
+  assertEquals([message.params?.isAdmin, Object.keys(message.params ?? {})], [
+    undefined,
+    ["__proto__"],
+  ]);
 });

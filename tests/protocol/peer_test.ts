@@ -204,7 +204,7 @@ for (const id of [undefined, null]) {
     const [error] = errors;
     assertInstanceOf(error, MCPRpcError);
     assertEquals([error.code, error.data], [-32700, 1]);
-    assertEquals(error.message, "The peer reports: Parse error");
+    assertEquals(error.message, 'The peer reports: "Parse error"');
     assertEquals([errors.length, sent.length], [1, 0]);
   });
 }

@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import type { Throttle } from "../../protocol/channel.ts";
 import { systemClock } from "../../protocol/clock.ts";
 import { MCPError } from "../../protocol/errors.ts";
 import type { JsonRpcMessage } from "../../protocol/jsonrpc.ts";
@@ -15,7 +16,7 @@ const OPTIONS = {
   clock: systemClock,
 } as const;
 
-function createChannel(socket: WebSocket, frames?: readonly string[]) {
+function createChannel(socket: WebSocket, frames?: readonly string[], throttle?: Throttle) {
   const messages: JsonRpcMessage[] = [];
   const faults: string[] = [];
   const closed = Promise.withResolvers<CloseInfo>();
@@ -27,7 +28,7 @@ function createChannel(socket: WebSocket, frames?: readonly string[]) {
       fault: ({ message }) => faults.push(message),
       closed: closed.resolve,
     },
-    OPTIONS,
+    { ...OPTIONS, throttle },
     frames,
   );
   return { channel, messages, faults, closed: closed.promise };
@@ -96,4 +97,23 @@ Deno.test("SocketTransport says the same of a plain peer", async () => {
 Deno.test("new SocketTransport() refuses a socket that has negotiated sessions", () => {
   const socket = { protocol: "bowline.v1", readyState: WebSocket.OPEN } as WebSocket;
   assertThrows(() => new SocketTransport(socket), TypeError, 'it negotiated "bowline.v1"');
+});
+
+Deno.test("PlainChannel asks its throttle for every frame of text, before anybody listens too, and closes with 4429", async () => {
+  await using pair = await openPair();
+  const asked: unknown[] = [];
+  const take = (frame: string, messages: number) => {
+    asked.push([frame, messages]);
+    return asked.length > 2 ? 1_001 : 0;
+  };
+  const { channel, messages, faults, closed } = createChannel(pair.server, [], { take });
+  pair.client.send(note("a"));
+  await nextEvent(pair.server, "message");
+  channel.listen();
+  pair.client.send(note("b"));
+  pair.client.send(note("c"));
+  const reason = "Too much traffic; retry-after=2";
+  assertEquals(await closed, { code: 4429, reason });
+  assertEquals([messages.length, faults], [2, [reason]]);
+  assertEquals(asked, ["a", "b", "c"].map((method) => [note(method), 1]));
 });

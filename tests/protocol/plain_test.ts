@@ -118,6 +118,36 @@ Deno.test("PlainReader.read() starts to count again after a valid message", () =
   assertEquals(heard.some(({ type }) => type === "violation"), false);
 });
 
+Deno.test("PlainReader.read() ends it when every other message is a fault, after a hundred and ten", () => {
+  const heard = readAll(Array.from({ length: 400 }, (_, i) => i % 2 ? MESSAGE : "garbage"));
+  const [violation] = heard.filter(({ type }) => type === "violation");
+  assertEquals(violation, { type: "violation", code: 1002, reason: "Too many invalid messages" });
+  // The valid ones between them have paid for ten more.
+  const before = heard.indexOf(violation!);
+  assertEquals(heard.slice(0, before).filter(({ type }) => type === "fault").length, 110);
+});
+
+Deno.test("PlainReader.read() bears faults for ever that are one in eleven messages", () => {
+  const round = ["garbage", ...Array(10).fill(MESSAGE)];
+  const heard = readAll(Array(1_000).fill(round).flat());
+  assertEquals(heard.filter(({ type }) => type === "fault").length, 1_000);
+  assertEquals(heard.some(({ type }) => type === "violation"), false);
+});
+
+Deno.test("PlainReader.read() counts a message that is too deep as a fault, and goes on", () => {
+  const deep = `{"jsonrpc":"2.0","id":3,"method":"x","params":{"a":${"[".repeat(70)}${
+    "]".repeat(70)
+  }}}`;
+  const [heard, next] = readAll([deep, MESSAGE]);
+  if (heard?.type !== "fault") throw new TypeError("No fault was heard");
+  assertEquals(heard.reply, {
+    jsonrpc: "2.0",
+    id: 3,
+    error: { code: -32600, message: "Invalid request: nested deeper than 64" },
+  });
+  assertEquals(next?.type, "message");
+});
+
 for (
   const [title, text] of [
     ["ASCII", MESSAGE],

@@ -23,10 +23,11 @@ Deno.test("resolveStartOptions() opens to the network only when told so", () => 
     const error = assertThrows(
       () => resolveStartOptions({ hostname }),
       MCPError,
-      `Cannot listen on "${hostname}" as everybody who can reach it could call this server: set "allowStrangers", or listen on "127.0.0.1"`,
+      `Cannot listen on "${hostname}" as everybody who can reach it could call this server: set "auth" or "allowStrangers", or listen on "127.0.0.1"`,
     );
     assertEquals(error.kind, "policy");
     assertEquals(resolveStartOptions({ hostname, allowStrangers: true }).hostname, hostname);
+    assertEquals(resolveStartOptions({ hostname }, true).hostname, hostname);
   }
 });
 

@@ -216,16 +216,19 @@ Deno.test("createDemoServer() forgets the subscriptions of a client that leaves"
   await server.stop();
 });
 
-Deno.test("DemoJournal grows only while somebody follows, and keeps 1,000 lines", async () => {
-  const journal = new DemoJournal(0);
+Deno.test("DemoJournal grows only while it is started, and keeps 1,000 lines", async () => {
+  const full = Promise.withResolvers<void>();
   let calls = 0;
-  const stop = journal.follow(() => calls++);
-  const stopToo = journal.follow(() => {});
-  assertEquals(journal.followers, 2);
-  await until(() => calls > 1_010);
-  stop();
-  stop();
-  assertEquals(journal.followers, 1);
-  stopToo();
-  assertEquals(journal.text.split("\n").length, 1_000);
+  const journal = new DemoJournal(0, () => {
+    if (++calls === 1_010) full.resolve();
+  });
+  assertEquals(journal.text.split("\n").length, 1);
+  journal.start();
+  journal.start();
+  await full.promise;
+  journal.stop();
+  journal.stop();
+  const { text } = journal;
+  assertMatch(text.split("\n").at(-1) ?? "", new RegExp(`^Line ${calls + 1}, `));
+  assertEquals(text.split("\n").length, 1_000);
 });

@@ -33,7 +33,9 @@ Deno.test("WebSocketHandler.fetch() serves the path it was given, and no other",
 
 Deno.test("WebSocketHandler.fetch() needs no this", async () => {
   const { fetch: detached } = createWebSocketHandler(echo);
-  assertEquals(detached(new Request("http://h/mcp")).status, 426);
+  const headers = { "Host": "localhost" };
+  const response = await detached(new Request("http://localhost/mcp", { headers }));
+  assertEquals(response.status, 426);
   await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, detached);
   const client = await JsonSocket.open(`ws://127.0.0.1:${server.addr.port}/mcp`);
   assertEquals((await client.request("a")).result, {});
@@ -46,9 +48,9 @@ Deno.test("WebSocketHandler.fetch() answers 500 to what was upgraded before", as
   await using handler = createWebSocketHandler(echo, { onError: (error) => errors.push(error) });
   await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
-    (request, info) => {
+    async (request, info) => {
       const response = handler.fetch(request, info);
-      statuses.push(handler.fetch(request, info).status);
+      statuses.push((await handler.fetch(request, info)).status);
       return response;
     },
   );
@@ -60,11 +62,11 @@ Deno.test("WebSocketHandler.fetch() answers 500 to what was upgraded before", as
   await client.close();
 });
 
-Deno.test("WebSocketHandler.fetch() frees the place of an upgrade that somebody dropped", () => {
+Deno.test("WebSocketHandler.fetch() frees the place of an upgrade that somebody dropped", async () => {
   const clock = new ManualClock();
   const handler = createWebSocketHandler(echo, { clock });
-  const request = new Request("http://h/mcp", { headers: UPGRADE_HEADERS });
-  assertEquals(handler.fetch(request).status, 101);
+  const request = new Request("http://127.0.0.1/mcp", { headers: UPGRADE_HEADERS });
+  assertEquals((await handler.fetch(request)).status, 101);
   assertEquals(handler.health().activeConnections, 1);
   clock.advance(10_000);
   assertEquals(handler.health().activeConnections, 0);

@@ -83,3 +83,15 @@ Deno.test("InFlight.settle() returns once when a request came in, and nothing fo
   const settled = [2, 1, 3, 2, 4].map((id) => inFlight.settle(id));
   assertEquals(settled, [50, 0, undefined, undefined, undefined]);
 });
+
+Deno.test("InFlight.has() knows requests and subscriptions until they are settled", () => {
+  const inFlight = new InFlight(9);
+  inFlight.add(1, "x", 0);
+  inFlight.add("1", "subscriptions/listen", 0);
+  const look = () => [1, "1", 2].map((id) => inFlight.has(id));
+  assertEquals(look(), [true, true, false]);
+  inFlight.settle("1");
+  assertEquals(look(), [true, false, false]);
+  inFlight.clear();
+  assertEquals(look(), [false, false, false]);
+});

@@ -18,7 +18,8 @@ import { nonZero, parseMetrics, sample } from "./_prometheus.ts";
 /** Everything that is not 0, without what depends on the time. */
 function countsOf({ handler }: Serving): Record<string, number> {
   const { bowline_ready: _, bowline_uptime_seconds: __, ...counts } = nonZero(handler.metrics());
-  const untimed = Object.entries(counts).filter(([key]) => !/_(bucket|sum)\b/.test(key));
+  const left = /_(bucket|sum|characters_total)\b/;
+  const untimed = Object.entries(counts).filter(([key]) => !left.test(key));
   return Object.fromEntries(untimed);
 }
 
@@ -52,6 +53,8 @@ Deno.test("metrics() starts with every kind at 0, each with HELP and TYPE", () =
     "gauge bowline_requests_in_flight",
     "gauge bowline_buffered_bytes",
     "counter bowline_failures_total",
+    "counter bowline_received_characters_total",
+    "counter bowline_sent_characters_total",
     "counter bowline_connections_opened_total",
     "counter bowline_connections_closed_total",
     "counter bowline_upgrades_refused_total",
@@ -89,6 +92,17 @@ Deno.test("metrics() counts a plain connection in, and out again with its close 
     bowline_messages_sent_total: 2,
     bowline_request_duration_seconds_count: 2,
   });
+});
+
+Deno.test("metrics() counts the text that passes, in UTF-16 units", async () => {
+  await using serving = serve((session) => session.start());
+  await using client = await JsonSocket.open(serving.url);
+  const text = '{"jsonrpc":"2.0","method":"é😀"}';
+  client.send(text);
+  await untilSample(serving, "bowline_received_characters_total", text.length);
+  serving.handler.broadcast({ jsonrpc: "2.0", method: "x" });
+  await client.next();
+  assertEquals(sample(serving.handler.metrics(), "bowline_sent_characters_total"), 30);
 });
 
 Deno.test("metrics() follows a session over drops to its end", async () => {

@@ -150,7 +150,8 @@ Deno.test("/readyz says 503 while the server drains, and after that", async () =
   work.resolve();
   await client.closed;
   await stopped;
-  assertEquals(server.fetch(new Request(`http://127.0.0.1:${port}/readyz`)).status, 503);
+  const { status: last } = await server.fetch(new Request(`http://127.0.0.1:${port}/readyz`));
+  assertEquals(last, 503);
 });
 
 Deno.test("operations tell strangers one word, and no numbers", async () => {
@@ -167,10 +168,10 @@ Deno.test("operations tell strangers one word, and no numbers", async () => {
 Deno.test("operations take a request without an address for a stranger's", async () => {
   await using handler = createWebSocketHandler(echo, ALL);
   const headers = { "Host": "127.0.0.1" };
-  const answer = (path: string) =>
-    handler.fetch(new Request(`http://127.0.0.1${path}`, { headers }));
-  assertEquals(answer("/metrics").status, 403);
-  assertEquals(await answer("/healthz").json(), { status: "ok" });
+  const answer = async (path: string) =>
+    await handler.fetch(new Request(`http://127.0.0.1${path}`, { headers }));
+  assertEquals((await answer("/metrics")).status, 403);
+  assertEquals(await (await answer("/healthz")).json(), { status: "ok" });
 });
 
 Deno.test("operations take this machine for what it is, in every notation", async () => {

@@ -7,10 +7,19 @@ Deno.test("resolveHandlerOptions() fills in the documented defaults", () => {
   assertEquals(settings, {
     path: "/mcp",
     allowedOrigins: undefined,
+    allowedHosts: undefined,
+    auth: undefined,
+    admission: {},
+    trustedProxies: undefined,
+    rejectAfterUpgrade: false,
     maxMessageBytes: 10_485_760,
     maxSendBytes: 67_108_864,
     maxConnections: 10_000,
+    maxConnectionsPerPrincipal: 5,
     maxInFlight: 16_384,
+    maxDepth: 64,
+    rate: undefined,
+    subscriptions: { maxPerSession: 1_000, maxInAll: 100_000, maxLength: 1_024 },
     heartbeatTimeout: 30_000,
     session: {
       windowMs: 120_000,
@@ -21,6 +30,8 @@ Deno.test("resolveHandlerOptions() fills in the documented defaults", () => {
       maxBytesPerPrincipal: 67_108_864,
       pingMs: 25_000,
       store: undefined,
+      maxDepth: 64,
+      rate: undefined,
     },
     server: undefined,
     principalOf: undefined,
@@ -45,6 +56,9 @@ Deno.test("resolveHandlerOptions() accepts what callers may ask for", () => {
     { principalOf: () => "somebody" },
     { logger: console },
     { metrics: { add() {}, record() {} } },
+    { maxDepth: 1_000 },
+    { rate: {} },
+    { rate: { messages: { perSecond: 0.5 }, bytes: { perSecond: 1, burst: 9 } } },
     { operations: false },
     { operations: {} },
     { operations: { healthz: "/a", readyz: false, metrics: "/b/c", mayRead: () => false } },
@@ -54,7 +68,13 @@ Deno.test("resolveHandlerOptions() accepts what callers may ask for", () => {
 });
 
 Deno.test("resolveHandlerOptions() names option, rule and value of a number out of range", () => {
-  const counts = ["maxMessageBytes", "maxSendBytes", "maxConnections", "maxInFlight"];
+  const counts = [
+    "maxMessageBytes",
+    "maxSendBytes",
+    "maxConnections",
+    "maxInFlight",
+    "maxDepth",
+  ];
   for (const option of counts) {
     for (const value of [0, -1, 1.5, NaN, Infinity, "1" as unknown as number]) {
       assertThrows(
@@ -69,6 +89,24 @@ Deno.test("resolveHandlerOptions() names option, rule and value of a number out 
       () => resolveHandlerOptions({ heartbeatTimeout }),
       RangeError,
       `Cannot create handler as "heartbeatTimeout" must be a positive number or false: current value is ${heartbeatTimeout}`,
+    );
+  }
+});
+
+Deno.test("resolveHandlerOptions() refuses a depth that overflows stacks, and rates that let nothing through", () => {
+  const positive = "a positive number";
+  const refused: [option: string, options: unknown, rule: string, value: unknown][] = [
+    ["maxDepth", { maxDepth: 1_001 }, "at most 1000", 1_001],
+    ["rate.messages.perSecond", { rate: { messages: { perSecond: 0 } } }, positive, 0],
+    ["rate.messages.perSecond", { rate: { messages: 5 } }, positive, NaN],
+    ["rate.bytes.perSecond", { rate: { bytes: { perSecond: Infinity } } }, positive, Infinity],
+    ["rate.bytes.burst", { rate: { bytes: { perSecond: 1, burst: -1 } } }, positive, -1],
+  ];
+  for (const [option, options, rule, value] of refused) {
+    assertThrows(
+      () => resolveHandlerOptions(options as WebSocketHandlerOptions),
+      RangeError,
+      `Cannot create handler as "${option}" must be ${rule}: current value is ${value}`,
     );
   }
 });

@@ -9,7 +9,7 @@ function sessionOf(id: string, messagesIn: number, messagesOut: number): WebSock
 
 Deno.test("SessionRegistry counts a place from the moment it is reserved", () => {
   const registry = new SessionRegistry();
-  const seat = registry.reserve();
+  const seat = registry.reserve(undefined);
   assertEquals([registry.active, registry.total, registry.sessions.size], [1, 0, 0]);
   seat.take(sessionOf("a", 1, 2));
   assertEquals([registry.active, registry.total, registry.sessions.size], [1, 1, 1]);
@@ -17,7 +17,7 @@ Deno.test("SessionRegistry counts a place from the moment it is reserved", () =>
 
 Deno.test("SessionRegistry frees a place once, however often it is told", () => {
   const registry = new SessionRegistry();
-  const [first, second] = [registry.reserve(), registry.reserve()];
+  const [first, second] = [registry.reserve(undefined), registry.reserve(undefined)];
   first.free();
   first.free();
   assertEquals(registry.active, 1);
@@ -30,7 +30,7 @@ Deno.test("SessionRegistry frees a place once, however often it is told", () => 
 
 Deno.test("SessionRegistry sums what is open and what has gone", () => {
   const registry = new SessionRegistry();
-  const [first, second] = [registry.reserve(), registry.reserve()];
+  const [first, second] = [registry.reserve(undefined), registry.reserve(undefined)];
   first.take(sessionOf("a", 1, 2));
   second.take(sessionOf("b", 10, 20));
   first.free();

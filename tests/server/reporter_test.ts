@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import type { Logger } from "../../protocol/transport.ts";
 import type { MetricsSink } from "../../server/mod.ts";
-import { quote, Reporter } from "../../server/reporter.ts";
+import { quote } from "../../protocol/quote.ts";
+import { Reporter } from "../../server/reporter.ts";
 
 function recordingLogger(): { logger: Logger; lines: string[] } {
   const lines: string[] = [];
@@ -56,6 +57,22 @@ Deno.test("Reporter survives a logger and a listener that throw or reject", asyn
 Deno.test("quote() keeps foreign text on one line, and short", () => {
   assertEquals(quote('a"\n\u001b\u2028\u2029'), '"a\\"\\n\\u001b\\u2028\\u2029"');
   assertEquals(quote("x".repeat(1_000)).length, 202);
+});
+
+Deno.test("quote() shows every character that would change what a reader of the log sees", () => {
+  // Escape, delete, a C1 control, bidi overrides and isolates, zero width, a language tag.
+  const characters = [0x1b, 0x7f, 0x9b, 0x202a, 0x202e, 0x2066, 0x2069, 0x200b, 0x200f, 0xfeff];
+  for (const code of characters) {
+    const hex = code.toString(16).padStart(4, "0");
+    assertEquals(quote(`a${String.fromCodePoint(code)}b`), `"a\\u${hex}b"`);
+  }
+  assertEquals(quote("\u{e0041}"), '"\\u{e0041}"');
+  assertEquals(
+    quote("\r\nERROR all is lost\u0085\u2028"),
+    '"\\r\\nERROR all is lost\\u0085\\u2028"',
+  );
+  assertEquals(quote("漢字 é 🪢"), '"漢字 é 🪢"');
+  assertEquals(quote("\ud800"), '"\\ud800"');
 });
 
 Deno.test("Reporter tells a sink whose failures there are, and survives it", () => {

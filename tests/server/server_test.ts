@@ -240,7 +240,7 @@ Deno.test("MCPWebSocketServer.stop() ends although requests are never completed"
   const { port } = await server.start({ port: 0 });
   using silent = await RawSocket.connect(port);
   using halfway = await RawSocket.connect(port);
-  await halfway.write("POST /mcp HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n");
+  await halfway.write("POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n");
   using slow = await RawSocket.connect(port);
   await slow.write("GET /mcp HTTP/1.1\r\n");
   assertEquals((await halfway.readHead()).status, 405);
@@ -304,6 +304,7 @@ Deno.test("MCPWebSocketServer.clients tells who is there", async () => {
     clientInfo: undefined,
     protocol: "mcp",
     isAttached: true,
+    principal: undefined,
     remoteAddress: "127.0.0.1",
     messagesIn: 1,
     messagesOut: 1,

@@ -8,6 +8,7 @@ import {
 } from "../../server/mod.ts";
 import { JsonSocket } from "../support/json_socket.ts";
 import { ManualClock } from "../support/manual_clock.ts";
+import { RawSocket, UPGRADE_HEADERS } from "../support/raw_socket.ts";
 import { recordLog } from "../support/recorded_log.ts";
 import { mintToken, SessionPeer } from "../support/session_peer.ts";
 import { until } from "../support/until.ts";
@@ -530,7 +531,7 @@ Deno.test("SessionHost tells no token, whatever happens", async () => {
   for (const text of told) assert(!text.includes(peer.token));
 });
 
-Deno.test("SessionHost survives a principalOf that throws", async () => {
+Deno.test("WebSocketHandler.fetch() answers 500 when principalOf throws", async () => {
   const errors: Error[] = [];
   await using serving = serve(echo, {
     principalOf() {
@@ -538,12 +539,9 @@ Deno.test("SessionHost survives a principalOf that throws", async () => {
     },
     onError: (error) => errors.push(error),
   });
-  await using peer = new SessionPeer(serving.port);
-  await peer.dial();
-  peer.hello();
-  const { code, reason } = await peer.control("end");
-  assertEquals([code, reason], [1011, "Internal error"]);
-  await peer.closed;
+  const { socket, head } = await RawSocket.request(serving.port, UPGRADE_HEADERS);
+  assertEquals(head.status, 500);
+  socket.close();
   assertEquals(errors.map(({ message }) => message), ["oops"]);
   assertEquals(await serving.isListening(), true);
 });

@@ -52,12 +52,16 @@ export class Server {
     this.host = new SessionHost({
       settings: { ...settings, store: store?.connect(this.clock) },
       maxSessions: 1_000,
+      maxSessionsPerPrincipal: 5,
       server: { name: "simulated", version: "1" },
-      principalOf: () => undefined,
       clock: this.clock,
       events: {
-        hasRoom: () => true,
-        open: (channel, request) => this.#open(channel, request),
+        identify: (visitor) => visitor,
+        findCrowd: () => undefined,
+        open: (channel, { request }) => ({
+          serve: this.#open(channel, request),
+          resumed: () => {},
+        }),
         plain: () => {
           throw new Violation("A connection was taken for a plain one");
         },
@@ -78,8 +82,10 @@ export class Server {
       remoteAddress: undefined,
     };
     this.#origins.set(request, connection);
+    const place = { authenticated() {}, release() {} };
+    const visitor = { request, place, principal: undefined, authInfo: undefined };
     const socket = connection.server as unknown as WebSocket;
-    this.host.receive(new QuickLink(socket, { frame() {}, closed() {} }, this.clock), request);
+    this.host.receive(new QuickLink(socket, { frame() {}, closed() {} }, this.clock), visitor);
   }
 
   /** The newest session that lives here. */

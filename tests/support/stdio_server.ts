@@ -32,6 +32,7 @@ const METHODS: Record<string, (params: JsonRpcParams, request: JsonRpcRequest) =
   }),
   "tools/list": () => ({ tools: [{ name: "any", inputSchema: { type: "object" } }] }),
   "x/echo": (params, { id }) => ({ params, id, pid: Deno.pid, stop: Deno.env.get("SCRIPTED") }),
+  "x/environment": ({ name }) => ({ value: Deno.env.get(String(name)) }),
   async "x/work"({ steps, tag, _meta }) {
     const { progressToken } = _meta as { progressToken: unknown };
     for (let progress = 1; progress <= Number(steps); progress++) {

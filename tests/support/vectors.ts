@@ -6,6 +6,7 @@ import { type Loss, lossError } from "../../client/recovery.ts";
 import { type ResolvedOptions, resolveOptions } from "../../client/resolved_options.ts";
 import { SessionConnection } from "../../client/session_connection.ts";
 import type { Channel, ChannelSink } from "../../protocol/channel.ts";
+import { CLOSE_CODES } from "../../protocol/close_codes.ts";
 import { MCPConnectionError } from "../../protocol/errors.ts";
 import type { JsonRpcMessage } from "../../protocol/jsonrpc.ts";
 import { Link } from "../../protocol/link.ts";
@@ -14,9 +15,10 @@ import type { Goaway } from "../../protocol/session/control.ts";
 import type { SessionLimits } from "../../protocol/session/limits.ts";
 import type { Outgoing } from "../../protocol/session/outgoing.ts";
 import { snapshotRequest } from "../../server/request.ts";
-import { SessionHost } from "../../server/session_host.ts";
+import { SessionHost, type Unidentified } from "../../server/session_host.ts";
 import { resolveSessionOptions } from "../../server/session_options.ts";
 import { MemorySessionStore } from "../../server/session_store.ts";
+import type { Visitor } from "../../server/visitor.ts";
 import { setGlobal } from "./globals.ts";
 import { ManualClock } from "./manual_clock.ts";
 
@@ -39,6 +41,7 @@ export interface Settings {
   readonly waitingMessages?: number;
   readonly maxSessions?: number;
   readonly maxSessionsPerPrincipal?: number;
+  readonly credentials?: Readonly<Record<string, string>>;
   readonly listens?: boolean;
 }
 
@@ -234,7 +237,7 @@ class ClientUnderTest implements End {
 
   #createConnector(): Connector {
     const context = {
-      endpoint: parseEndpoint("ws://server.example/mcp"),
+      endpoint: parseEndpoint("ws://127.0.0.1/mcp"),
       options: () => this.#options,
       sink: {
         frame: () => {},
@@ -326,13 +329,14 @@ class ServerUnderTest implements End {
     this.#host = new SessionHost({
       settings: resolveSessionOptions(options, messageBytes, () => {}, () => {}),
       maxSessions,
+      maxSessionsPerPrincipal: 5,
       server: { name: "vectors", version: "1" },
-      principalOf: (request) => request?.headers.get("X-User") ?? undefined,
       clock,
       events: {
-        hasRoom: () => true,
-        open: (open) => this.#serve(open(this.#createSink())),
-        plain: (link, _request, frames) => this.#servePlain(link, frames),
+        identify: (visitor, token) => identify(visitor, token, settings.credentials),
+        findCrowd: () => undefined,
+        open: (open) => ({ serve: this.#serve(open(this.#createSink())), resumed: () => {} }),
+        plain: (link, _visitor, frames) => this.#servePlain(link, frames),
         failed: (error) => this.told.push({ type: "failed", reason: error.message }),
         log: () => {},
       },
@@ -347,9 +351,12 @@ class ServerUnderTest implements End {
       { frame: () => {}, closed: () => {} },
       this.clock,
     );
-    const headers = principal === undefined ? {} : { "X-User": String(principal) };
-    const request = new Request("http://server.example/mcp", { headers });
-    this.#host.receive(link, snapshotRequest(request));
+    this.#host.receive(link, {
+      request: snapshotRequest(new Request("http://server.example/mcp")),
+      principal: principal === undefined ? undefined : { id: String(principal) },
+      authInfo: undefined,
+      place: { authenticated() {}, release() {} },
+    });
     return Promise.resolve(socket);
   }
 
@@ -403,6 +410,19 @@ class ServerUnderTest implements End {
     this.told.push({ type: "plain" });
     this.#channel.listen();
   }
+}
+
+/** Whose a credential is, where one is asked for. */
+function identify(
+  visitor: Visitor,
+  token = "",
+  credentials?: Settings["credentials"],
+): Visitor | Unidentified {
+  if (credentials === undefined) return visitor;
+  const id = credentials[token];
+  return id === undefined
+    ? { type: "refuse", code: CLOSE_CODES.UNAUTHENTICATED, reason: "The credential is unknown" }
+    : { ...visitor, principal: { id } };
 }
 
 /** Runs one vector; the first step that does not fit is thrown. */

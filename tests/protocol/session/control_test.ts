@@ -124,11 +124,19 @@ Deno.test("parseControl() refuses content that is no object", () => {
   }
 });
 
+Deno.test("parseControl() reads the credential of a hello, if it can be one", () => {
+  assertEquals(parseHello({ auth: "a.b-c_d~" }), { ...HELLO, auth: "a.b-c_d~" });
+  assertEquals(parseHello({ auth: "x".repeat(8_192) })?.auth?.length, 8_192);
+  for (const auth of ["", "x".repeat(8_193), "a b", "é", 1, null, {}]) {
+    assertStrictEquals(parseHello({ auth }), undefined, JSON.stringify(auth));
+  }
+});
+
 Deno.test("parseControl() ignores elements and members that it does not know", () => {
   assertEquals(parseControl('["ack",1,2,{}]'), { type: "ack", count: 1 });
   assertEquals(parseControl('["drop",1]'), { type: "drop" });
   assertEquals(parse(["ping", 1, 2, 3]), { type: "ping", mark: 1, count: 2 });
-  assertEquals(parseHello({ more: 1, auth: "x" }), HELLO);
+  assertEquals(parseHello({ more: 1 }), HELLO);
   assertEquals(parse(["hello", HELLO, 1]), { type: "hello", hello: HELLO });
   assertEquals(parseWelcome({ more: [] }), WELCOME);
 });

@@ -11,6 +11,7 @@ import {
   PieceCutter,
 } from "../../../protocol/session/frames.ts";
 import { countBytes, measure } from "../../../protocol/session/outgoing.ts";
+import { measureMemory } from "../../chaos/support/memory.ts";
 import { randomInteger, seededRandom } from "../../support/random.ts";
 
 /** Both runtimes, and what is left of their sizes after each halving. */
@@ -159,4 +160,23 @@ Deno.test("PieceAssembler.reset() forgets the pieces so far and what they took",
     assembler.reset();
   }
   assertEquals([assembler.isOpen, assembler.bytes], [false, 0]);
+});
+
+Deno.test("PieceAssembler holds not much more than what came in, however small the pieces", async () => {
+  const size = 10 * 2 ** 20;
+  const assembler = new PieceAssembler(size);
+  const before = await measureMemory();
+  let number = 0;
+  while (assembler.bytes + 300 <= size) {
+    // No two of them are the same string.
+    const piece = `+${number++}`.padEnd(300, "x");
+    assertEquals(assembler.add(piece), undefined);
+  }
+  const after = await measureMemory();
+  assert(number > 34_000);
+  const factor = (after.heapUsed - before.heapUsed) / assembler.bytes;
+  assert(factor < 2, `${factor}`);
+  assertEquals(assembler.add("+" + "x".repeat(1_000)), `Message larger than ${size} bytes`);
+  assembler.reset();
+  assert((await measureMemory()).heapUsed - before.heapUsed < 2 ** 20);
 });
