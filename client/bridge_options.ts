@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { toError } from "../protocol/errors.ts";
 import { parseEndpoint } from "./endpoint.ts";
+import { resolveUrlPolicy, type UrlPolicyOptions } from "./url_policy_options.ts";
 
 /** What the arguments of `bridge` ask for. */
 export type BridgeCommand =
@@ -10,11 +11,14 @@ export type BridgeCommand =
     readonly type: "bridge";
     readonly url: string;
     readonly headers: Record<string, string>;
+    readonly urlPolicy: UrlPolicyOptions;
     readonly verbose: boolean;
   };
 
 const OPTIONS = {
   "header": { type: "string", multiple: true },
+  "allow-address": { type: "string", multiple: true },
+  "allow-unencrypted": { type: "boolean", default: false },
   "verbose": { type: "boolean", default: false },
   "help": { type: "boolean", short: "h", default: false },
 } as const;
@@ -31,11 +35,17 @@ Options:
   --header "<name>: <value>"  Send this header with every dial. Can be given
                               more than once. Others on this machine can see it:
                               a secret belongs into MCP_API_KEY.
+  --allow-address <range>     Dial addresses of this range, and of no other that
+                              is not public: "loopback", "private", or a block
+                              such as 10.20.0.0/16. Can be given more than once.
+  --allow-unencrypted         Let "ws:" go anywhere, also in production.
   --verbose                   Log every change of the connection.
   -h, --help                  Print this.
 
 Environment:
   MCP_API_KEY                 Sent as bearer token.
+  DENO_ENV, NODE_ENV          With "production" the stricter URL policy holds:
+                              "wss:" to public addresses.
 
 The bridge connects again after every loss, and waits for a server that starts
 late, until the host closes its input. Requests whose answers were lost are sent
@@ -77,11 +87,22 @@ export function parseBridgeArgs(args: readonly string[]): BridgeCommand {
     if (stray !== undefined) return invalid(`Unexpected argument "${stray}"`);
     parseEndpoint(url);
     const headers = Object.fromEntries((values.header ?? []).map(parseHeader));
-    return { type: "bridge", url, headers, verbose: values.verbose };
+    const urlPolicy = readPolicy(values["allow-address"], values["allow-unencrypted"]);
+    return { type: "bridge", url, headers, urlPolicy, verbose: values.verbose };
   } catch (thrown) {
     // Node's hints on quoting take several sentences.
     return invalid(toError(thrown).message.split(/\. |\.?\n/, 1)[0] ?? "");
   }
+}
+
+function readPolicy(addresses: string[] | undefined, isUnencrypted: boolean): UrlPolicyOptions {
+  const urlPolicy: UrlPolicyOptions = {
+    // Checked right below.
+    allowedAddresses: addresses as UrlPolicyOptions["allowedAddresses"],
+    unencrypted: isUnencrypted ? "anywhere" : undefined,
+  };
+  resolveUrlPolicy(urlPolicy, "production");
+  return urlPolicy;
 }
 
 /** The text is not repeated where it is wrong: it may hold a secret. */

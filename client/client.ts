@@ -28,7 +28,7 @@ import type {
 import { type ConnectionEvent, TypedEventTarget } from "./events.ts";
 import type { HealthCheckOptions, HealthReport } from "./health.ts";
 import { openConversation, type Opening } from "./opening.ts";
-import type { ConnectOptions } from "./options.ts";
+import type { AuthenticateOptions, ConnectOptions } from "./options.ts";
 import { checkTime } from "./resolved_options.ts";
 import { WebSocketClientTransport } from "./transport.ts";
 import type { TransportEvents } from "./transport_events.ts";
@@ -78,6 +78,7 @@ export class MCPWebSocketClient<
    * @throws {SyntaxError} If the URL is malformed.
    * @throws {TypeError} If it is no WebSocket URL, or holds credentials.
    * @throws {RangeError} If an option is outside its range.
+   * @throws {UrlPolicyError} If the URL may not be dialled.
    */
   constructor(
     endpoint: string | URL | WebSocket,
@@ -162,6 +163,8 @@ export class MCPWebSocketClient<
    * @param options A signal that gives up.
    * @throws {MCPConnectionError} If the connection cannot be opened; `verdict` tells why.
    * @throws {MCPTimeoutError} If it is not open in time.
+   * @throws {DialLimitError} If too many dials have failed of late.
+   * @throws {UrlPolicyError} If the name leads to an address that may not be dialled.
    * @throws {MCPError} If no revision is spoken by both.
    */
   async connect(options: ConnectOptions = {}): Promise<void> {
@@ -324,6 +327,21 @@ export class MCPWebSocketClient<
     checkTimeouts(patch);
     this.transport.updateOptions(patch);
     this.#peer.setTimeouts(patch.requestTimeout, patch.maxRequestTimeout);
+  }
+
+  /**
+   * Shows the server a fresh token over the connection as it is, see
+   * {@linkcode WebSocketClientTransport.authenticate}.
+   *
+   * @param options How long it may take, and a signal.
+   * @throws {TypeError} If there is no option `token`.
+   * @throws {MCPError} With `kind: "authentication"` if the server refuses the
+   * token, or none can be gathered; the connection stays as it is.
+   * @throws {MCPConnectionError} If there is no connection, or it is lost before the answer.
+   * @throws {MCPTimeoutError} If it takes too long.
+   */
+  async authenticate(options: AuthenticateOptions = {}): Promise<void> {
+    await this.transport.authenticate(options);
   }
 
   /** The numbers as they are now. */

@@ -67,6 +67,7 @@ export class ClientSession {
   readonly #end: SessionEnd;
   #wire: Wire | undefined;
   #events: ClientWireEvents | undefined;
+  #auth: string | undefined;
   #attempt = 0;
   #ridden = 0;
   #welcome: Welcome | undefined;
@@ -137,6 +138,11 @@ export class ClientSession {
   /** Resolves when the window has room again, or the session has ended. */
   room(): Promise<void> {
     return this.#end.room();
+  }
+
+  /** Shows a token in every hello from now on; `undefined` shows none. */
+  show(auth: string | undefined): void {
+    this.#auth = auth;
   }
 
   /**
@@ -226,6 +232,7 @@ export class ClientSession {
       limits,
       accept: [],
       promptAck,
+      auth: this.#auth,
     };
   }
 

@@ -3,8 +3,10 @@ import { Link } from "../protocol/link.ts";
 import { DENO_CLIENT_SIZES, OPEN_SIZES } from "../protocol/session/frames.ts";
 import type { Outgoing } from "../protocol/session/outgoing.ts";
 import { SESSION_SUBPROTOCOL } from "../protocol/subprotocol.ts";
+import { introduce } from "./authentication.ts";
+import { clearDial } from "./clearance.ts";
 import { ClientSession } from "./client_session.ts";
-import { gatherCredentials } from "./credentials.ts";
+import { gatherCredentials, withTicket } from "./credentials.ts";
 import { dial, NOBODY, prepare } from "./dial.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { ConnectionSink, LiveConnection } from "./live_connection.ts";
@@ -54,6 +56,13 @@ export interface OpenedBeside {
   readonly keep: () => (reason: Error) => void;
 }
 
+/** A link that was taken over. */
+interface Taken {
+  readonly link: Link;
+  /** The token that is to be said on it. A secret. */
+  readonly auth: string | undefined;
+}
+
 /** What remains to be done with a link that was taken over. */
 type Continue<T> = () => T | Promise<T>;
 
@@ -95,7 +104,7 @@ export class Connector {
    * @throws {MCPError} If it cannot be opened.
    */
   async open(signal: AbortSignal, url?: string): Promise<Opened> {
-    const proceed = await this.#dial(signal, url, (link) => this.#take(link, signal));
+    const proceed = await this.#dial(signal, url, (taken) => this.#take(taken, signal));
     return await proceed();
   }
 
@@ -108,8 +117,8 @@ export class Connector {
    */
   async openBeside(signal: AbortSignal, url?: string): Promise<OpenedBeside> {
     const session = this.#createSession();
-    const connection = await this.#dial(signal, url, (link) => {
-      if (this.#speaksSessions(link)) return this.#greet(link, session);
+    const connection = await this.#dial(signal, url, ({ link, auth }) => {
+      if (this.#speaksSessions(link)) return this.#greet({ link, auth }, session);
       throw downgradeError(link, SESSION_SUBPROTOCOL);
     });
     await accept(connection, signal);
@@ -165,20 +174,31 @@ export class Connector {
   async #dial<T>(
     signal: AbortSignal,
     elsewhere: string | undefined,
-    take: (link: Link) => T,
+    take: (taken: Taken) => T,
   ): Promise<T> {
     const { endpoint } = this.#context;
     const options = this.#context.options();
     const { clock, connectTimeout: timeout, httpClient } = options;
-    if (endpoint.socket !== undefined) return take(Link.adopt(endpoint.socket, NOBODY, clock));
+    if (endpoint.socket !== undefined) {
+      return take({ link: Link.adopt(endpoint.socket, NOBODY, clock), auth: undefined });
+    }
     const { name } = endpoint;
     const url = elsewhere ?? endpoint.url;
     const bounds = { name, timeout, signal, clock };
-    const { protocols, headers } = await prepare(gatherCredentials(options), bounds);
+    // Nobody is asked for a credential that would go where it must not.
+    await prepare(clearDial(url, options), bounds);
+    const { protocols, headers, ticket, auth } = await prepare(gatherCredentials(options), bounds);
     const offered = this.#isPlainOnly
       ? protocols.filter((entry) => entry !== SESSION_SUBPROTOCOL)
       : protocols;
-    return await dial({ ...bounds, headers, protocols: offered, url, httpClient, take });
+    return await dial({
+      ...bounds,
+      headers,
+      protocols: offered,
+      url: withTicket(url, ticket),
+      httpClient,
+      take: (link) => take({ link, auth }),
+    });
   }
 
   /** Whoever adopts a socket did not dial it: hello is the other side's to say. */
@@ -187,36 +207,42 @@ export class Connector {
   }
 
   /** Brings a link that has just opened to the session, if there can be one. */
-  #take(link: Link, signal: AbortSignal): Continue<Opened> {
+  #take(taken: Taken, signal: AbortSignal): Continue<Opened> {
+    const { link } = taken;
     const isFirst = !this.#wasOpen;
     const { require } = this.#context.options();
     const speaksSessions = this.#speaksSessions(link);
     if (!speaksSessions && require !== undefined) throw downgradeError(link, require);
     this.#wasOpen = true;
-    return speaksSessions ? this.#openSession(link, signal, isFirst) : this.#openPlain(link);
+    return speaksSessions
+      ? this.#openSession(taken, signal, isFirst)
+      : this.#openPlain(taken, signal);
   }
 
-  #openPlain(link: Link): Continue<Opened> {
+  #openPlain({ link, auth }: Taken, signal: AbortSignal): Continue<Opened> {
     const { endpoint, sink, onTaken } = this.#context;
     const connection = new PlainConnection(link, this.#context.options(), sink);
     onTaken(connection);
     this.giveUp("The server speaks plain MCP");
     for (const data of endpoint.held?.release() ?? []) connection.frame(data);
-    return () => ({ connection, isFresh: true });
+    const opened = { connection, isFresh: true };
+    if (auth === undefined) return () => opened;
+    return () => introduce(connection, auth, signal).then(() => opened);
   }
 
-  #openSession(link: Link, signal: AbortSignal, isFirst: boolean): Continue<Opened> {
+  #openSession(taken: Taken, signal: AbortSignal, isFirst: boolean): Continue<Opened> {
     const session = this.#session ??= this.#begin();
     const isFresh = this.#isFresh;
-    const connection = this.#greet(link, session);
+    const connection = this.#greet(taken, session);
     this.#context.onTaken(connection);
-    // What is safe may go out at once: nothing waits for the first welcome but what is not.
-    if (isFirst) return () => ({ connection, isFresh });
+    // What is safe may go out at once: nothing waits for the first welcome but what is not,
+    // unless it is the welcome that tells whether the client is let in.
+    if (isFirst && taken.auth === undefined) return () => ({ connection, isFresh });
     return async () => {
       const greeting = await awaitGreeting(connection, signal);
       if (greeting.type === "unknown") {
         this.giveUp(greeting.reason);
-        return await this.#openAnother(link, signal);
+        return await this.#openAnother(taken, signal);
       }
       if (greeting.welcome.resumed) this.#context.onResumed(greeting.replayed);
       return { connection, isFresh };
@@ -224,18 +250,19 @@ export class Connector {
   }
 
   /** Opens a new session on a connection whose old one the server does not know. */
-  async #openAnother(link: Link, signal: AbortSignal): Promise<Opened> {
+  async #openAnother(taken: Taken, signal: AbortSignal): Promise<Opened> {
     // Whoever was told of the loss may have given up.
-    if (signal.aborted) link.abandon();
+    if (signal.aborted) taken.link.abandon();
     signal.throwIfAborted();
-    const connection = this.#greet(link, this.#session = this.#begin());
+    const connection = this.#greet(taken, this.#session = this.#begin());
     this.#context.onTaken(connection);
     await accept(connection, signal);
     return { connection, isFresh: true };
   }
 
-  #greet(link: Link, session: ClientSession): SessionConnection {
+  #greet({ link, auth }: Taken, session: ClientSession): SessionConnection {
     const { options, sink } = this.#context;
+    session.show(auth);
     const connection = new SessionConnection(link, session, options(), sink);
     connection.lost.then((loss) => this.#considerPlain(loss, session));
     return connection;

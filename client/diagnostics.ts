@@ -1,10 +1,7 @@
 import { checkTime, resolveOptions } from "./resolved_options.ts";
 import type { MCPWebSocketClientOptions } from "./client_options.ts";
 import { Examination } from "./diagnostics/examination.ts";
-import { readQuietly } from "./diagnostics/host.ts";
 import type { DiagnosticStep } from "./diagnostics/step.ts";
-import { readEnvironment } from "./env.ts";
-import { resolveUrlPolicy, type UrlPolicyOptions } from "./url_policy_options.ts";
 
 export type { DiagnosticName, DiagnosticStatus, DiagnosticStep } from "./diagnostics/step.ts";
 
@@ -17,6 +14,7 @@ export interface DiagnoseOptions extends
     | "protocols"
     | "require"
     | "httpClient"
+    | "urlPolicy"
     | "clientInfo"
     | "capabilities"
     | "era"
@@ -30,8 +28,6 @@ export interface DiagnoseOptions extends
   readonly timeout?: number | undefined;
   /** Gives up; whoever waits for the next step gets the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Which URLs may be dialled. By default what the environment says, see there. */
-  readonly urlPolicy?: UrlPolicyOptions | undefined;
 }
 
 /**
@@ -73,9 +69,9 @@ export function diagnose(
   options: DiagnoseOptions = {},
 ): AsyncIterable<DiagnosticStep> {
   const { timeout = 5_000, signal = new AbortController().signal } = options;
-  const { clientInfo, capabilities = {}, era = "auto", urlPolicy = {} } = options;
+  const { clientInfo, capabilities = {}, era = "auto" } = options;
   checkTime("timeout", timeout);
-  const { headers, token, protocols, require, httpClient, clock } = options;
+  const { headers, token, protocols, require, httpClient, urlPolicy, clock } = options;
   const examination = new Examination(url, {
     resolved: resolveOptions({
       headers,
@@ -83,11 +79,11 @@ export function diagnose(
       protocols,
       require,
       httpClient,
+      urlPolicy,
       clock,
       connectTimeout: timeout,
       heartbeat: false,
     }),
-    policy: resolveUrlPolicy(urlPolicy, readEnvironment(readQuietly).mode),
     opening: {
       identity: { info: clientInfo ?? { name: "bowline", version: "0.1.0" }, capabilities },
       era,

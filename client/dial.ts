@@ -41,12 +41,27 @@ export async function prepare<T>(
   needed: Promise<T>,
   request: DialBounds,
 ): Promise<T> {
-  const { signal, timeout, clock } = request;
+  return await within(needed, request, () => timeoutError(request));
+}
+
+/**
+ * Waits for something, but not for long.
+ *
+ * @param needed What is waited for.
+ * @param bounds How long, and what gives up.
+ * @param late What is thrown if it does not come in time.
+ */
+export async function within<T>(
+  needed: Promise<T>,
+  bounds: Omit<DialBounds, "name">,
+  late: () => Error,
+): Promise<T> {
+  const { signal, timeout, clock } = bounds;
   const { promise: givenUp, reject } = Promise.withResolvers<never>();
   const onAbort = () => reject(signal.reason);
   if (signal.aborted) onAbort();
   signal.addEventListener("abort", onAbort, { once: true });
-  const timer = clock.after(timeout, () => reject(timeoutError(request)));
+  const timer = clock.after(timeout, () => reject(late()));
   try {
     return await Promise.race([givenUp, needed]);
   } finally {
@@ -132,13 +147,16 @@ function protocolError(
 }
 
 function failure(
-  request: DialBounds,
+  request: DialBounds & Pick<SocketRequest, "url">,
   text: string,
   cause?: unknown,
 ): MCPConnectionError {
   const status = readStatus(text);
   const verdict = cause === undefined ? dialVerdict(text, status) : MISUSE;
-  const detail = cause instanceof Error ? cause.message : text || "no reason given";
+  const words = cause instanceof Error ? cause.message : text || "no reason given";
+  // A runtime may repeat the URL, and with it what its query holds.
+  const isQuoted = words.includes(request.url);
+  const detail = words.replaceAll(request.url, request.name);
   return new MCPConnectionError(
     `Cannot connect to "${request.name}": ${detail}`,
     {
@@ -146,7 +164,7 @@ function failure(
       status,
       verdict,
       retryable: verdict.pace !== "never",
-      ...(cause === undefined ? {} : { cause }),
+      ...(cause === undefined || isQuoted ? {} : { cause }),
     },
   );
 }

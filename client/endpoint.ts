@@ -20,7 +20,7 @@ export interface Endpoint {
  * @throws {TypeError} If it is no WebSocket URL, holds credentials or a fragment.
  */
 export function parseEndpoint(endpoint: string | URL | WebSocket): Endpoint {
-  if (typeof endpoint === "object" && "readyState" in endpoint) {
+  if (isSocket(endpoint)) {
     return {
       url: "",
       socket: endpoint,
@@ -39,6 +39,11 @@ export function parseEndpoint(endpoint: string | URL | WebSocket): Endpoint {
     throw new TypeError(`Cannot use URL "${name}": ${fault}`);
   }
   return { url: url.href, socket: undefined, held: undefined, name };
+}
+
+/** Whether an endpoint is a socket, and not where to dial. */
+export function isSocket(endpoint: string | URL | WebSocket): endpoint is WebSocket {
+  return typeof endpoint === "object" && "readyState" in endpoint;
 }
 
 function findFault(url: URL): string | undefined {

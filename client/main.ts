@@ -17,7 +17,7 @@ import config from "../deno.json" with { type: "json" };
 import { MCPConnectionError, toError } from "../protocol/errors.ts";
 import type { Logger } from "../protocol/transport.ts";
 import { bridge, BRIDGE_RECONNECT } from "./bridge.ts";
-import { BRIDGE_HELP, parseBridgeArgs } from "./bridge_options.ts";
+import { BRIDGE_HELP, type BridgeCommand, parseBridgeArgs } from "./bridge_options.ts";
 import { examineAndReport } from "./doctor.ts";
 import { DOCTOR_HELP, type DoctorCommand, parseDoctorArgs } from "./doctor_options.ts";
 import { WebSocketClientTransport } from "./transport.ts";
@@ -88,23 +88,23 @@ async function runBridge(args: readonly string[]): Promise<number> {
     case "invalid":
       return refuse("bridge", command.reason);
     case "bridge":
-      return await carry(command.url, command.headers, setUpLog(command.verbose));
+      return await carry(command, setUpLog(command.verbose));
   }
 }
 
 async function carry(
-  url: string,
-  headers: Record<string, string>,
+  { url, headers, urlPolicy }: Extract<BridgeCommand, { type: "bridge" }>,
   logger: Logger,
 ): Promise<number> {
   const token = readToken();
-  const transport = new WebSocketClientTransport(url, {
-    headers,
-    token,
-    logger,
-    reconnect: BRIDGE_RECONNECT,
-  });
   try {
+    const transport = new WebSocketClientTransport(url, {
+      headers,
+      token,
+      urlPolicy,
+      logger,
+      reconnect: BRIDGE_RECONNECT,
+    });
     const { readable: input } = Deno.stdin;
     const { writable: output } = Deno.stdout;
     await bridge(transport, { input, output, logger, signal: interruption() });

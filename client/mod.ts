@@ -35,7 +35,11 @@ export type {
   DiagnosticStep,
 } from "./diagnostics.ts";
 export { diagnose } from "./diagnostics.ts";
-export type { OpenRange, UrlPolicyOptions } from "./url_policy_options.ts";
+export type { DialLimitOptions } from "./dial_limit.ts";
+export { DialLimitError } from "./dial_limit.ts";
+export type { UrlRule } from "./url_policy.ts";
+export { UrlPolicyError } from "./url_policy.ts";
+export type { OpenRange, ResolveName, UrlPolicyOptions } from "./url_policy_options.ts";
 export type { ClientEnvironment } from "./env.ts";
 export { readEnvironment } from "./env.ts";
 export type {
@@ -50,6 +54,7 @@ export type { HealthCheckOptions, HealthReason, HealthReport } from "./health.ts
 export { OFFLINE_META } from "./offline.ts";
 export type { Opening } from "./opening.ts";
 export type {
+  AuthenticateOptions,
   ConnectOptions,
   DialRecord,
   HeartbeatOptions,
@@ -62,6 +67,7 @@ export type {
   Provided,
   ReconnectOptions,
   SessionBufferOptions,
+  TokenVia,
   WebSocketClientOptions,
 } from "./options.ts";
 export type { Loss } from "./recovery.ts";

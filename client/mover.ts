@@ -16,11 +16,14 @@ export interface MoverOptions {
 const SPREAD_SHARE = 0.1;
 /** The shortest pause after a try that failed, in milliseconds. */
 const MIN_PAUSE = 100;
+/** The shortest time from one move to the next, in milliseconds: servers may ask for ever. */
+const MIN_STAY = 1_000;
 
 /** Moves to a new connection when the present one is about to go away. */
 export class Mover {
   readonly #options: MoverOptions;
   #running: AbortController | undefined;
+  #movedAt = -Infinity;
 
   /** @param options How to move. */
   constructor(options: MoverOptions) {
@@ -46,10 +49,13 @@ export class Mover {
     const { move, onFailure, clock } = this.#options;
     const spread = goaway.afterMs * SPREAD_SHARE;
     const deadline = clock.now() + goaway.afterMs;
-    for (let pause = 0;; pause = MIN_PAUSE) {
+    const stay = Math.max(this.#movedAt + MIN_STAY - clock.now(), 0);
+    for (let pause = stay;; pause = MIN_PAUSE) {
       await delay(pause + Math.random() * spread, { signal });
       try {
-        return await move(goaway, signal);
+        await move(goaway, signal);
+        this.#movedAt = clock.now();
+        return;
       } catch (error) {
         signal.throwIfAborted();
         // Servers that restart one after the other may let nobody in for a while.

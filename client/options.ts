@@ -2,10 +2,23 @@ import type { Clock } from "../protocol/clock.ts";
 import type { LossCause } from "../protocol/close_codes.ts";
 import type { JsonRpcErrorObject, JsonRpcParams, JsonRpcRequest } from "../protocol/jsonrpc.ts";
 import type { Logger } from "../protocol/transport.ts";
+import type { DialLimitOptions } from "./dial_limit.ts";
+import type { UrlPolicyOptions } from "./url_policy_options.ts";
 
 /** Options of {@linkcode WebSocketClientTransport.start}. */
 export interface ConnectOptions {
   /** Gives up connecting. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of {@linkcode WebSocketClientTransport.authenticate}. */
+export interface AuthenticateOptions {
+  /**
+   * How long it may take, in milliseconds; the provider of the token included.
+   * By default as long as connecting may.
+   */
+  readonly timeout?: number | undefined;
+  /** Gives up waiting. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -185,6 +198,21 @@ export interface PerformanceHooks {
 /** A value, or what gives it before every dial. */
 export type Provided<T> = T | (() => T | Promise<T>);
 
+/**
+ * How a token is sent:
+ *
+ * - `"auto"`: as header where the runtime can, else as subprotocol.
+ * - `"header"`: as `Authorization: Bearer`. Browsers cannot.
+ * - `"subprotocol"`: as `mcp.auth.<token>`, in base64url if it holds what a
+ *   subprotocol must not. Some proxies log it.
+ * - `"message"`: as the first thing that is said on the connection. Nothing else
+ *   is said before the server has taken it; in a session only what may ride
+ *   behind the hello.
+ * - `"ticket"`: in the URL. Only for tickets that are good once and for seconds,
+ *   since logs keep URLs: the token must be a function.
+ */
+export type TokenVia = "auto" | "header" | "subprotocol" | "message" | "ticket";
+
 /** Options that may change while the transport runs. */
 export interface MutableOptions {
   /**
@@ -200,10 +228,16 @@ export interface MutableOptions {
   /** Headers to send with every dial. Browsers cannot. */
   headers?: Provided<Record<string, string>> | undefined;
   /**
-   * A bearer token: sent as `Authorization` header, where the runtime can, else
-   * as subprotocol `mcp.auth.<token>`.
+   * A bearer token. A function is asked before every dial, and so once more after
+   * the server has refused what it gave.
    */
   token?: Provided<string> | undefined;
+  /**
+   * How the token is sent.
+   *
+   * @default {"auto"}
+   */
+  tokenVia?: TokenVia | undefined;
 }
 
 /** Options of {@linkcode WebSocketClientTransport}. */
@@ -223,6 +257,17 @@ export interface WebSocketClientOptions extends MutableOptions {
   /** What is kept for the server until it has acknowledged it. */
   readonly session?: Partial<SessionBufferOptions> | undefined;
   /**
+   * Which URLs may be dialled: in production `wss:` to public addresses. It is
+   * checked here, and before every dial.
+   */
+  readonly urlPolicy?: UrlPolicyOptions | undefined;
+  /**
+   * How many dials may fail before no more are made for a while; `false` for any
+   * number. A dial whose session was welcomed, or whose connection stayed open
+   * for `reconnect.minUptime`, has not failed.
+   */
+  readonly dialLimit?: Partial<DialLimitOptions> | false | undefined;
+  /**
    * The largest message that is sent, in bytes of UTF-8.
    *
    * @default {1_048_576}
@@ -234,6 +279,12 @@ export interface WebSocketClientOptions extends MutableOptions {
    * @default {67_108_864}
    */
   readonly maxReceiveBytes?: number | undefined;
+  /**
+   * How deep arrays and objects may be nested in a message that is taken.
+   *
+   * @default {64}
+   */
+  readonly maxDepth?: number | undefined;
   /**
    * Requests that may be in flight.
    *
@@ -272,7 +323,10 @@ export interface WebSocketClientOptions extends MutableOptions {
    * @default {60_000}
    */
   readonly statsInterval?: number | false | undefined;
-  /** A `Deno.HttpClient` with certificates or a proxy. Deno only. */
+  /**
+   * A `Deno.HttpClient` with certificates or a proxy. Deno only. Certificates are
+   * always checked: your own authority is named with `caCerts`.
+   */
   readonly httpClient?: unknown;
   /** Told what happens; never told a secret or a message. */
   readonly logger?: Logger | undefined;

@@ -18,6 +18,8 @@ export class PlainConnection implements LiveConnection {
   readonly requests: PrivateRequests;
   /** A plain peer knows nothing of earlier connections. */
   readonly hasProgressed = false;
+  /** A plain peer does not say welcome. */
+  readonly wasWelcomed = false;
   readonly #link: Link;
   readonly #options: ResolvedOptions;
   readonly #sink: ConnectionSink;
@@ -53,6 +55,7 @@ export class PlainConnection implements LiveConnection {
       },
       "client",
       options.maxReceiveBytes,
+      options.maxDepth,
     );
     link.redirect({ frame: (data) => this.frame(data), closed: (info) => this.#closed(info) });
   }

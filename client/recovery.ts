@@ -128,6 +128,14 @@ export function isRetriable(error: unknown, mayRefresh: boolean): boolean {
   return pace === "refresh" ? mayRefresh : pace !== "never";
 }
 
+/**
+ * Whether a dial that failed was made at all: one that was refused here, or for
+ * which there was no credential, was not.
+ */
+export function wasDialled(error: unknown): boolean {
+  return error instanceof MCPConnectionError || error instanceof MCPTimeoutError;
+}
+
 const KINDS: { readonly [Cause in LossCause]?: ErrorKind } = {
   "protocol": "protocol",
   "forbidden": "authentication",

@@ -1,7 +1,10 @@
 import { type Clock, systemClock } from "../protocol/clock.ts";
 import type { JsonRpcRequest } from "../protocol/jsonrpc.ts";
+import { DEEPEST, MAX_DEPTH } from "../protocol/nesting.ts";
 import { isSubprotocol, PLAIN_SUBPROTOCOL, SESSION_SUBPROTOCOL } from "../protocol/subprotocol.ts";
 import type { Logger } from "../protocol/transport.ts";
+import { type DialLimitOptions, resolveDialLimit } from "./dial_limit.ts";
+import { readEnvironment } from "./env.ts";
 import type {
   HeartbeatOptions,
   MutableOptions,
@@ -12,8 +15,10 @@ import type {
   Provided,
   ReconnectOptions,
   SessionBufferOptions,
+  TokenVia,
   WebSocketClientOptions,
 } from "./options.ts";
+import { resolveUrlPolicy, type UrlPolicy } from "./url_policy_options.ts";
 
 /** Options with everything filled in. */
 export interface ResolvedOptions {
@@ -22,11 +27,15 @@ export interface ResolvedOptions {
   readonly heartbeat: HeartbeatOptions | false;
   readonly headers: Provided<Record<string, string>> | undefined;
   readonly token: Provided<string> | undefined;
+  readonly tokenVia: TokenVia;
+  readonly urlPolicy: UrlPolicy;
+  readonly dialLimit: DialLimitOptions | false;
   readonly protocols: readonly string[];
   readonly require: "bowline.v1" | undefined;
   readonly session: SessionBufferOptions;
   readonly maxSendBytes: number;
   readonly maxReceiveBytes: number;
+  readonly maxDepth: number;
   readonly maxInFlight: number;
   readonly outbox: OutboxOptions;
   /** What may wait for room in a connection: what is in flight already, more or less. */
@@ -75,6 +84,18 @@ const OUTBOX: OutboxOptions = {
 const MAX_CONGESTION = 64 * 1024 * 1024;
 
 const OVERFLOWS: readonly OverflowPolicy[] = ["reject", "drop-oldest", "block"];
+const TOKEN_PLACES: readonly TokenVia[] = ["auto", "header", "subprotocol", "message", "ticket"];
+
+/** What other libraries call the switch that must not exist. */
+const UNSAFE_OPTIONS: readonly string[] = [
+  "rejectUnauthorized",
+  "checkServerIdentity",
+  "insecure",
+  "insecureSkipVerify",
+  "verify",
+  "strictSSL",
+  "unsafelyIgnoreCertificateErrors",
+];
 
 /**
  * The options with defaults, checked.
@@ -85,18 +106,23 @@ const OVERFLOWS: readonly OverflowPolicy[] = ["reject", "drop-oldest", "block"];
 export function resolveOptions(
   options: WebSocketClientOptions,
 ): ResolvedOptions {
-  const { maxInFlight = 16_384 } = options;
+  checkCertificateOptions(options);
+  const { maxInFlight = 16_384, dialLimit = {} } = options;
   const resolved: ResolvedOptions = {
     connectTimeout: options.connectTimeout ?? 30_000,
     reconnect: group(RECONNECT, options.reconnect),
     heartbeat: group(HEARTBEAT, options.heartbeat),
     headers: options.headers,
     token: options.token,
+    tokenVia: options.tokenVia ?? "auto",
+    urlPolicy: resolveUrlPolicy(options.urlPolicy ?? {}, readEnvironment().mode),
+    dialLimit: dialLimit && resolveDialLimit(dialLimit),
     protocols: options.protocols ?? [PLAIN_SUBPROTOCOL, SESSION_SUBPROTOCOL],
     require: options.require,
     session: { ...SESSION, ...options.session },
     maxSendBytes: options.maxSendBytes ?? 1024 * 1024,
     maxReceiveBytes: options.maxReceiveBytes ?? 64 * 1024 * 1024,
+    maxDepth: options.maxDepth ?? MAX_DEPTH,
     maxInFlight,
     outbox: { ...OUTBOX, ...options.outbox },
     congestion: { maxMessages: maxInFlight, maxBytes: MAX_CONGESTION, overflow: "reject" },
@@ -131,6 +157,7 @@ export function patchOptions(
     ),
     headers: "headers" in patch ? patch.headers : options.headers,
     token: "token" in patch ? patch.token : options.token,
+    tokenVia: patch.tokenVia ?? options.tokenVia,
   };
   checkOptions(patched);
   return patched;
@@ -151,6 +178,8 @@ function checkOptions(options: ResolvedOptions): void {
   checkRange("connectTimeout", options.connectTimeout, 1, MAX_TIME);
   checkInteger("maxSendBytes", options.maxSendBytes);
   checkInteger("maxReceiveBytes", options.maxReceiveBytes);
+  checkInteger("maxDepth", options.maxDepth);
+  checkRange("maxDepth", options.maxDepth, 1, DEEPEST);
   checkInteger("maxInFlight", options.maxInFlight);
   checkInteger("outbox.maxMessages", outbox.maxMessages);
   checkInteger("outbox.maxBytes", outbox.maxBytes);
@@ -167,6 +196,7 @@ function checkOptions(options: ResolvedOptions): void {
   checkInteger("session.bufferBytes", options.session.bufferBytes);
   checkProtocols(options.protocols);
   checkRequire(options);
+  checkToken(options);
   if (reconnect !== false) {
     checkInteger("reconnect.attempts", reconnect.attempts);
     checkRange("reconnect.maxDelay", reconnect.maxDelay, 1, MAX_TIME);
@@ -179,6 +209,28 @@ function checkOptions(options: ResolvedOptions): void {
     checkRange("heartbeat.timeout", heartbeat.timeout, 1, MAX_TIME);
     checkInteger("heartbeat.maxMissed", heartbeat.maxMissed);
   }
+}
+
+function checkToken({ token, tokenVia }: ResolvedOptions): void {
+  if (!TOKEN_PLACES.includes(tokenVia)) {
+    const names = TOKEN_PLACES.map((name) => `"${name}"`).join(", ");
+    const text = `must be one of ${names}: current value is ${JSON.stringify(tokenVia)}`;
+    throw new TypeError(`Option "tokenVia" ${text}`);
+  }
+  if (tokenVia !== "ticket" || token === undefined || typeof token === "function") return;
+  throw new TypeError(
+    'Option "token" must be a function where "tokenVia" is "ticket", as a ticket is used once: ' +
+      `current value is a ${typeof token}`,
+  );
+}
+
+function checkCertificateOptions(options: object): void {
+  const name = UNSAFE_OPTIONS.find((name) => Object.hasOwn(options, name));
+  if (name === undefined) return;
+  throw new TypeError(
+    `Cannot use option "${name}" as certificates are always checked: to trust an authority of ` +
+      'your own, set option "httpClient" to Deno.createHttpClient({ caCerts: [...] })',
+  );
 }
 
 function checkRequire({ protocols, require }: ResolvedOptions): void {

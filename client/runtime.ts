@@ -16,11 +16,24 @@ export interface SocketRequest {
   readonly httpClient: unknown;
 }
 
+/** `node:dns`, as far as it is used here. */
+interface DnsModule {
+  lookup(
+    name: string,
+    options: object,
+    done: (error: Error | null, addresses?: readonly { readonly address: string }[]) => void,
+  ): void;
+}
+
 interface RuntimeGlobals {
-  readonly Deno?: { readonly env: { get(name: string): string | undefined } };
+  readonly Deno?: {
+    readonly env: { get(name: string): string | undefined };
+    readonly permissions: { querySync(descriptor: object): { readonly state: string } };
+  };
   readonly process?: {
     readonly env?: Record<string, string | undefined>;
     readonly versions?: { readonly node?: string };
+    readonly getBuiltinModule?: (name: string) => unknown;
   };
   readonly navigator?: { readonly onLine?: boolean };
   readonly addEventListener?: (type: string, listener: () => void) => void;
@@ -85,17 +98,74 @@ export function openSocket(request: SocketRequest): WebSocket {
 }
 
 /**
- * A variable of the environment.
+ * A variable of the environment, for which no permission is asked.
  *
  * @param name Its name.
  * @returns Its value; `undefined` where there is none, no environment, or no permission to read it.
  */
 export function readVariable(name: string): string | undefined {
+  if (runtime.Deno === undefined) return runtime.process?.env?.[name];
+  return isGranted({ name: "env", variable: name }) ? runtime.Deno.env.get(name) : undefined;
+}
+
+/**
+ * Whether this program may connect; only Deno has to be allowed to.
+ *
+ * @param place The host and the port.
+ */
+export function mayConnect(place: string): boolean {
+  return isGranted({ name: "net", host: place });
+}
+
+/**
+ * The variable that makes the runtime dial through a proxy; `undefined` if none
+ * is known to. Of the runtimes only Deno goes by them without being told to.
+ *
+ * @param scheme The scheme of the URL.
+ */
+export function findProxyVariable(scheme: string): string | undefined {
+  if (runtime.Deno === undefined) return undefined;
+  const name = scheme === "wss:" ? "HTTPS_PROXY" : "HTTP_PROXY";
+  return [name, name.toLowerCase(), "ALL_PROXY", "all_proxy"].find((name) => readVariable(name));
+}
+
+/**
+ * All addresses of a name, as the system sees them. Nobody is asked for a permission.
+ *
+ * @param name The name.
+ * @param port The port that will be dialled: Deno's permission may be for that one alone.
+ * @returns Its addresses; `undefined` if the runtime cannot tell, or may not.
+ * @throws {Error} If the name has none, or nobody can be asked now.
+ */
+export async function lookUpName(
+  name: string,
+  port: number,
+): Promise<readonly string[] | undefined> {
+  if (!mayConnect(`${name}:${port}`)) return undefined;
+  const dns = runtime.process?.getBuiltinModule?.("node:dns") as DnsModule | undefined;
+  if (dns === undefined) return undefined;
   try {
-    return runtime.Deno?.env.get(name) ?? runtime.process?.env?.[name];
-  } catch {
-    return undefined;
+    return await lookUp(dns, name, port);
+  } catch (error) {
+    // Node's own codes tell of the runtime: edge runtimes have the module, but not the function.
+    const isUnable = String((error as { code?: unknown }).code).startsWith("ERR_");
+    if (isUnable) return undefined;
+    throw error;
   }
+}
+
+function lookUp(dns: DnsModule, name: string, port: number): Promise<readonly string[]> {
+  return new Promise((resolve, reject) => {
+    dns.lookup(name, { all: true, port }, (error, addresses = []) => {
+      if (error === null || error === undefined) resolve(addresses.map(({ address }) => address));
+      else reject(error);
+    });
+  });
+}
+
+function isGranted(descriptor: object): boolean {
+  const { Deno } = runtime;
+  return Deno === undefined || Deno.permissions.querySync(descriptor).state === "granted";
 }
 
 /** Whether the runtime says that there is no network. */

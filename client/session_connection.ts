@@ -70,6 +70,7 @@ export class SessionConnection implements LiveConnection {
   /** The mark of the last ping of the heartbeat. */
   #beat: unknown;
   #loss: Loss | undefined;
+  #wasWelcomed = false;
   #farewell: (() => void) | undefined;
 
   /**
@@ -117,6 +118,7 @@ export class SessionConnection implements LiveConnection {
       },
       "client",
       options.maxReceiveBytes,
+      options.maxDepth,
     );
     session.open(link, {
       message: (text) => {
@@ -150,6 +152,11 @@ export class SessionConnection implements LiveConnection {
   /** Whether anything got through on this connection. */
   get hasProgressed(): boolean {
     return this.#session.progress > this.#progress;
+  }
+
+  /** See {@linkcode LiveConnection}. */
+  get wasWelcomed(): boolean {
+    return this.#wasWelcomed;
   }
 
   /** See {@linkcode LiveConnection}. */
@@ -228,6 +235,7 @@ export class SessionConnection implements LiveConnection {
   }
 
   #opened(welcome: Welcome, replayed: number): void {
+    this.#wasWelcomed = true;
     this.#settle({ type: "open", welcome, replayed });
     if (this.#watch !== undefined) this.#startWatching(this.#watch);
     for (const mark of this.#probes.keys()) this.#session.ping(mark);

@@ -4,10 +4,11 @@ import type { Goaway } from "../protocol/session/control.ts";
 import { Outgoing } from "../protocol/session/outgoing.ts";
 import type { ClientSession } from "./client_session.ts";
 import { Connector } from "./connector.ts";
+import type { DialLimit } from "./dial_limit.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { ConnectionSink, LiveConnection } from "./live_connection.ts";
 import { Mover } from "./mover.ts";
-import { type Loss, lossError } from "./recovery.ts";
+import { type Loss, lossError, wasDialled } from "./recovery.ts";
 import { reopen } from "./reopening.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
 import { Tenure } from "./tenure.ts";
@@ -35,6 +36,8 @@ export interface SuccessionOptions {
   readonly options: () => ResolvedOptions;
   /** What flows over the connections. */
   readonly traffic: Traffic;
+  /** Holds dials back when too many have failed. */
+  readonly limit?: DialLimit | undefined;
   /** Who hears. */
   readonly events: SuccessionEvents;
 }
@@ -193,11 +196,17 @@ export class Succession {
   }
 
   async #move({ sessions, reason, url }: Goaway, signal: AbortSignal): Promise<void> {
-    const { endpoint, events } = this.#context;
+    const { endpoint, events, limit } = this.#context;
     const place = url === undefined ? undefined : findPlace(url, endpoint.url);
-    // A session that is kept goes along: from its hello on, the new connection is the only one.
-    if (sessions === "kept") await this.#open(signal, place);
-    else await this.#moveOn(place, signal);
+    await limit?.wait(signal);
+    try {
+      // A session that is kept goes along: from its hello on, the new connection is the only one.
+      if (sessions === "kept") await this.#open(signal, place);
+      else await this.#moveOn(place, signal);
+    } catch (error) {
+      if (!signal.aborted && wasDialled(error)) limit?.record();
+      throw error;
+    }
     events.moved(reason);
   }
 

@@ -8,6 +8,7 @@ import {
   initialState,
   transition,
 } from "./connection.ts";
+import type { DialLimit } from "./dial_limit.ts";
 import type { ReconnectOptions } from "./options.ts";
 import {
   causeOf,
@@ -18,6 +19,7 @@ import {
   isRetriable,
   type Loss,
   lossError,
+  wasDialled,
 } from "./recovery.ts";
 import { isOffline, watchNetwork } from "./runtime.ts";
 
@@ -27,6 +29,8 @@ export interface OpenConnection {
   readonly lost: Promise<Loss>;
   /** Whether it has proved its worth before its time: a session went on and got something through. */
   readonly hasProgressed: boolean;
+  /** Whether the server has opened a session on it, or let one go on. */
+  readonly wasWelcomed: boolean;
 }
 
 /** What a {@linkcode Supervisor} opens, and whom it tells. */
@@ -43,6 +47,8 @@ export interface SupervisorOptions {
   readonly onLoss: (loss: Loss, willRetry: boolean) => void;
   /** Told once per start, when it is over. */
   readonly onEnd: (reason: Error) => void;
+  /** Holds dials back when too many have failed. */
+  readonly limit?: DialLimit | undefined;
   /** Where time comes from. */
   readonly clock: Clock;
 }
@@ -54,6 +60,9 @@ interface Run {
 
 /** Dials once; the signal gives up. */
 type Open = (signal: AbortSignal) => Promise<OpenConnection>;
+
+/** How long a connection that is never repaired has to stay up to count as a success, in milliseconds. */
+const MIN_UPTIME = 5_000;
 
 /**
  * Keeps a connection: dials, watches, and dials again with backoff until it is
@@ -91,6 +100,7 @@ export class Supervisor {
    *
    * @param signal Gives up.
    * @throws {TypeError} If it runs already.
+   * @throws {DialLimitError} If too many dials have failed.
    * @throws {MCPConnectionError} If the connection cannot be opened.
    */
   async start(signal?: AbortSignal): Promise<void> {
@@ -138,12 +148,14 @@ export class Supervisor {
 
   async #openFirst(run: Run): Promise<OpenConnection> {
     const open: Open = (signal) => this.#open(run, signal);
+    const { limit } = this.#options;
+    this.#round = new AbortController();
+    if (limit !== undefined && limit.waitTime() > 0) await limit.admit(this.#round.signal);
     const policy = this.#options.policy();
     if (policy !== false && policy.initial) {
       this.#watch();
       return await this.#openInRounds(run, policy, 0, open);
     }
-    this.#round = new AbortController();
     return await open(this.#round.signal);
   }
 
@@ -154,7 +166,7 @@ export class Supervisor {
       for (;;) {
         const loss = await connection.lost;
         if (run.isOver) return;
-        const policy = this.#lose(loss, true);
+        const policy = this.#lose(connection, loss, true);
         const pause = this.#isUrgent ? 0 : firstPause(loss, policy, Math.random());
         const open: Open = (signal) => this.#openToStay(run, policy, signal);
         this.#isNetworkDown ||= isOffline();
@@ -166,10 +178,12 @@ export class Supervisor {
   }
 
   /** Notes a loss. Returns the policy to repair it by, throws if it is final. */
-  #lose(loss: Loss, wasStable: boolean): ReconnectOptions {
+  #lose(connection: OpenConnection, loss: Loss, wasStable: boolean): ReconnectOptions {
     const policy = this.#options.policy();
-    const uptime = this.#options.clock.now() - this.#state.since;
-    if (policy !== false && uptime >= policy.minUptime) this.#refusals = 0;
+    const { minUptime } = policy || { minUptime: MIN_UPTIME };
+    const isYoung = this.#options.clock.now() - this.#state.since < minUptime;
+    if (!isYoung) this.#refusals = 0;
+    if (isYoung && !connection.wasWelcomed) this.#options.limit?.record();
     if (loss.pace === "refresh") this.#refusals++;
     const error = lossError(loss);
     const willRetry = this.#mayRetry(error);
@@ -220,7 +234,7 @@ export class Supervisor {
   ): Promise<OpenConnection> {
     let pause = firstPause;
     return await retry(async () => {
-      await delay(pause, { signal });
+      await delay(this.#hold(pause), { signal });
       try {
         return await open(signal);
       } catch (error) {
@@ -245,7 +259,7 @@ export class Supervisor {
     open: Open,
   ): Promise<OpenConnection | undefined> {
     this.#apply({ type: "offline" });
-    await delay(policy.maxDelay, { signal });
+    await delay(this.#hold(policy.maxDelay), { signal });
     try {
       return await open(signal);
     } catch (error) {
@@ -270,7 +284,7 @@ export class Supervisor {
     const loss = await Promise.race([connection.lost, grown]);
     timer.abort();
     if (loss === undefined || run.isOver || connection.hasProgressed) return connection;
-    this.#lose(loss, false);
+    this.#lose(connection, loss, false);
     throw lossError(loss);
   }
 
@@ -283,10 +297,16 @@ export class Supervisor {
       this.#apply({ type: "opened" });
       return connection;
     } catch (error) {
+      if (!run.isOver && !signal.aborted && wasDialled(error)) this.#options.limit?.record();
       const isRefusal = error instanceof MCPConnectionError && error.verdict?.pace === "refresh";
       if (isRefusal && !run.isOver) this.#refusals++;
       throw error;
     }
+  }
+
+  /** A pause that is long enough for the limit, in milliseconds. */
+  #hold(pause: number): number {
+    return Math.max(pause, this.#options.limit?.waitTime() ?? 0);
   }
 
   #mayRetry(error: unknown): boolean {

@@ -3,6 +3,7 @@ import { toError } from "../protocol/errors.ts";
 import { guard } from "../protocol/guard.ts";
 import type { Logger } from "../protocol/transport.ts";
 import type { ConnectionState } from "./connection.ts";
+import { oneLine } from "./diagnostics/words.ts";
 import { type ErrorSummary, summarize } from "./error_summary.ts";
 import type { PerformanceHooks } from "./options.ts";
 import { type Loss, lossError } from "./recovery.ts";
@@ -166,10 +167,10 @@ export class Telemetry implements PingSink {
     this.#lastError = summarize(error, context, this.#options.clock.now());
   }
 
-  /** A logger that fails must not end what it logs. */
+  /** A logger that fails must not end what it logs; a peer's words make no lines of their own. */
   #log(level: keyof Logger, text: string): void {
     const { logger, name } = this.#options;
-    guard(() => logger?.[level](`${name}: ${text}`), () => {});
+    guard(() => logger?.[level](oneLine(`${name}: ${text}`)), () => {});
   }
 
   #guard(run: () => void, context: string): void {

@@ -26,6 +26,11 @@ export class Tenure implements OpenConnection {
     return this.#connection.hasProgressed;
   }
 
+  /** See {@linkcode OpenConnection}. */
+  get wasWelcomed(): boolean {
+    return this.#connection.wasWelcomed;
+  }
+
   /** Puts a connection in the place of the present one. */
   follow(connection: LiveConnection): void {
     this.#connection = connection;

@@ -1,14 +1,28 @@
-import { MCPConnectionError, toError } from "../protocol/errors.ts";
+import { MCPConnectionError, MCPTimeoutError, toError } from "../protocol/errors.ts";
 import { guard, isPromiseLike } from "../protocol/guard.ts";
 import type { JsonRpcMessage } from "../protocol/jsonrpc.ts";
 import type { MessageExtra, SendOptions, Transport } from "../protocol/transport.ts";
+import { renew } from "./authentication.ts";
 import { type ConnectionState, isStarted } from "./connection.ts";
-import { type Endpoint, parseEndpoint } from "./endpoint.ts";
+import { gatherToken } from "./credentials.ts";
+import { within } from "./dial.ts";
+import { DialLimit } from "./dial_limit.ts";
+import { type Endpoint, isSocket, parseEndpoint } from "./endpoint.ts";
 import { TypedEventTarget } from "./events.ts";
 import { checkHealth, type HealthCheckOptions, type HealthReport } from "./health.ts";
 import { Intake } from "./intake.ts";
-import type { ConnectOptions, MutableOptions, WebSocketClientOptions } from "./options.ts";
-import { patchOptions, type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
+import type {
+  AuthenticateOptions,
+  ConnectOptions,
+  MutableOptions,
+  WebSocketClientOptions,
+} from "./options.ts";
+import {
+  checkTime,
+  patchOptions,
+  type ResolvedOptions,
+  resolveOptions,
+} from "./resolved_options.ts";
 import type { Loss } from "./recovery.ts";
 import type { ConnectionStats } from "./stats.ts";
 import { Succession } from "./succession.ts";
@@ -17,6 +31,7 @@ import { Telemetry } from "./telemetry.ts";
 import { Ticker } from "./ticker.ts";
 import { Traffic } from "./traffic.ts";
 import type { TransportEvents } from "./transport_events.ts";
+import { checkUrl } from "./url_policy.ts";
 
 /**
  * An MCP client's transport over WebSocket. It gives the official SDKs' `Client`
@@ -55,6 +70,7 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
   readonly pid: null = null;
 
   readonly #endpoint: Endpoint;
+  readonly #limit: DialLimit | undefined;
   readonly #telemetry: Telemetry;
   readonly #traffic: Traffic;
   readonly #intake: Intake;
@@ -79,6 +95,7 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
    * @throws {SyntaxError} If the URL is malformed.
    * @throws {TypeError} If it is no WebSocket URL, or holds credentials.
    * @throws {RangeError} If an option is outside its range.
+   * @throws {UrlPolicyError} If the URL may not be dialled.
    */
   constructor(
     endpoint: string | URL | WebSocket,
@@ -87,6 +104,10 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     super();
     this.#endpoint = parseEndpoint(endpoint);
     this.#options = resolveOptions(options);
+    const { dialLimit, clock, statsInterval, urlPolicy } = this.#options;
+    // As it was written: its spelling is checked, too.
+    if (!isSocket(endpoint)) checkUrl(endpoint, urlPolicy);
+    this.#limit = dialLimit === false ? undefined : new DialLimit(dialLimit, clock);
     this.#telemetry = this.#createTelemetry();
     this.#traffic = new Traffic({
       options: () => this.#options,
@@ -96,7 +117,6 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     });
     this.#intake = this.#createIntake();
     this.#succession = this.#createSuccession();
-    const { clock, statsInterval } = this.#options;
     this.#supervisor = this.#createSupervisor();
     const isWatched = () => isStarted(this.state) && this.listenerCount("stats") > 0;
     this.#ticker = new Ticker(statsInterval, clock, isWatched, () => {
@@ -129,6 +149,8 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
    * @param options A signal that gives up.
    * @throws {MCPConnectionError} If it cannot be opened; `verdict` tells why.
    * @throws {MCPTimeoutError} If it is not open in time.
+   * @throws {DialLimitError} If too many dials have failed of late.
+   * @throws {UrlPolicyError} If the name leads to an address that may not be dialled.
    */
   start(options: ConnectOptions = {}): Promise<void> {
     return this.#supervisor.start(options.signal);
@@ -210,6 +232,46 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     this.#options = patchOptions(this.#options, patch);
   }
 
+  /**
+   * Shows the server a fresh token over the connection as it is, before the one
+   * that it knows expires: the provider is asked, and nothing is interrupted.
+   *
+   * @example Refresh a token every ten minutes
+   * ```ts
+   * import { WebSocketClientTransport } from "@bowline/mcp-websocket/client";
+   *
+   * function keepFresh(transport: WebSocketClientTransport): () => void {
+   *   const refresh = () => transport.authenticate().catch(console.error);
+   *   const timer = setInterval(refresh, 10 * 60_000);
+   *   return () => clearInterval(timer);
+   * }
+   * ```
+   *
+   * @param options How long it may take, and a signal.
+   * @throws {TypeError} If there is no option `token`.
+   * @throws {RangeError} If `timeout` is none.
+   * @throws {MCPError} With `kind: "authentication"` if the server refuses the
+   * token, or none can be gathered; the connection stays as it is.
+   * @throws {MCPConnectionError} If there is no connection, or it is lost before the answer.
+   * @throws {MCPTimeoutError} If it takes too long.
+   * @throws The signal's reason, if it aborts.
+   */
+  async authenticate(options: AuthenticateOptions = {}): Promise<void> {
+    const { connectTimeout, clock } = this.#options;
+    const { timeout = connectTimeout, signal = new AbortController().signal } = options;
+    checkTime("timeout", timeout);
+    const giveUp = new AbortController();
+    const bounds = { timeout, clock, signal };
+    try {
+      await within(this.#renew(AbortSignal.any([signal, giveUp.signal])), bounds, () => {
+        const text = `Cannot authenticate: no answer within ${timeout} ms`;
+        return new MCPTimeoutError(text, timeout, { retryable: true });
+      });
+    } finally {
+      giveUp.abort();
+    }
+  }
+
   /** The numbers as they are now. */
   getStats(): ConnectionStats {
     const { status, since } = this.state;
@@ -245,6 +307,17 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
     this.#ticker.update();
   }
 
+  async #renew(signal: AbortSignal): Promise<void> {
+    const token = await gatherToken(this.#options);
+    signal.throwIfAborted();
+    const { connection } = this.#traffic;
+    if (connection === undefined) {
+      const text = "Cannot authenticate: there is no connection";
+      throw new MCPConnectionError(text, { outcome: "not-sent" });
+    }
+    await renew(connection, token, { signal });
+  }
+
   #createTelemetry(): Telemetry {
     return new Telemetry({
       ...this.#options,
@@ -270,6 +343,7 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
       endpoint: this.#endpoint,
       options: () => this.#options,
       traffic: this.#traffic,
+      limit: this.#limit,
       events: {
         frame: (length) => this.#telemetry.message("in", length),
         failed: (error, context) => this.#report(error, context),
@@ -290,6 +364,7 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
       onState: (state, previous) => this.#changed(state, previous),
       onLoss: (loss, willRetry) => this.#lose(loss, willRetry),
       onEnd: (reason) => this.#end(reason),
+      limit: this.#limit,
       clock: this.#options.clock,
     });
   }

@@ -11,7 +11,7 @@ import {
   unmapAddress,
 } from "./addresses.ts";
 import { isDisguised, isHostName, isInternational, isMatch } from "./hosts.ts";
-import type { UrlPolicy } from "./url_policy_options.ts";
+import type { ResolveName, UrlPolicy } from "./url_policy_options.ts";
 
 /** Where a URL that passed leads to. */
 export interface Destination {
@@ -26,14 +26,6 @@ export interface Destination {
   /** The policy that it passed. */
   readonly policy: UrlPolicy;
 }
-
-/**
- * Tells all addresses of a name, as the system sees them.
- *
- * @param name The name.
- * @returns Its addresses; `undefined` if the runtime cannot tell, or may not.
- */
-export type ResolveName = (name: string) => Promise<readonly string[] | undefined>;
 
 /** What {@linkcode checkDestination} goes by. */
 export interface CheckOptions {
@@ -56,7 +48,23 @@ export type UrlRule =
   | "address"
   | "encryption";
 
-/** A URL may not be dialled. Trying again does not help. */
+/**
+ * A URL may not be dialled. Trying again does not help.
+ *
+ * @example What somebody else's URL leads to
+ * ```ts
+ * import { UrlPolicyError, WebSocketClientTransport } from "@bowline/mcp-websocket/client";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * const url = "wss://0x7f.1/mcp";
+ * const urlPolicy = { environment: "production" } as const;
+ * const error = assertThrows(
+ *   () => new WebSocketClientTransport(url, { urlPolicy }),
+ *   UrlPolicyError,
+ * );
+ * assertEquals(error.rule, "spelling");
+ * ```
+ */
 export class UrlPolicyError extends MCPError {
   /** The name of the class. */
   override name = "UrlPolicyError";
@@ -232,7 +240,7 @@ async function lookUp(
   resolve: ResolveName,
 ): Promise<readonly string[] | undefined> {
   try {
-    return await resolve(url.hostname);
+    return await resolve(url.hostname, portOf(url));
   } catch (cause) {
     throw unknownError(url.host, { cause });
   }

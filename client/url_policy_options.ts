@@ -13,6 +13,18 @@ export type OpenRange =
   | "nat64";
 
 /**
+ * Tells all addresses of a name.
+ *
+ * @param name The name.
+ * @param port The port that will be dialled.
+ * @returns Its addresses; `undefined` if that cannot be told.
+ */
+export type ResolveName = (
+  name: string,
+  port: number,
+) => Promise<readonly string[] | undefined>;
+
+/**
  * Which URLs may be dialled. In production that is `wss:` to public addresses,
  * and every exception is an option that names it; in development nearly
  * everything may be dialled.
@@ -63,6 +75,11 @@ export interface UrlPolicyOptions {
    * @default {"loopback"} In production; in development `"anywhere"`.
    */
   readonly unencrypted?: "loopback" | "anywhere" | undefined;
+  /**
+   * Looks a name up. By default the system does, on Deno (where the program may
+   * connect there), Node and Bun. What it throws fails the dial.
+   */
+  readonly resolveName?: ResolveName | undefined;
 }
 
 /** A policy with everything filled in and checked. */
@@ -79,6 +96,8 @@ export interface UrlPolicy {
   readonly blocks: readonly AddressBlock[];
   /** Where `ws:` may go. */
   readonly unencrypted: "loopback" | "anywhere";
+  /** Looks a name up; `undefined` for the system. */
+  readonly resolveName: ResolveName | undefined;
 }
 
 const OPEN_RANGES: readonly OpenRange[] = [
@@ -127,6 +146,7 @@ export function resolveUrlPolicy(
     ranges: new Set(allowedAddresses.filter(isOpenRange)),
     blocks: allowedAddresses.filter((entry) => !isOpenRange(entry)).map(parseOpening),
     unencrypted,
+    resolveName: options.resolveName,
   };
 }
 

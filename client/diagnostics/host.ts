@@ -1,6 +1,5 @@
 /**
- * What a diagnosis asks of the runtime beyond WebSockets, in one place, without
- * static imports, and without anybody being asked for a permission.
+ * The sockets that a diagnosis needs beyond WebSockets, without static imports.
  *
  * @module
  */
@@ -33,14 +32,7 @@ interface NetModule {
 }
 
 interface HostGlobals {
-  readonly Deno?: {
-    readonly env: { get(name: string): string | undefined };
-    readonly permissions: { querySync(descriptor: object): { readonly state: string } };
-  };
-  readonly process?: {
-    readonly env?: Record<string, string | undefined>;
-    readonly getBuiltinModule?: (name: string) => unknown;
-  };
+  readonly process?: { readonly getBuiltinModule?: (name: string) => unknown };
 }
 
 const host = globalThis as unknown as HostGlobals;
@@ -58,40 +50,4 @@ export function findSockets(): HostSockets | undefined {
       return tls.connect({ ...options, ...names, ALPNProtocols: ["http/1.1"] });
     },
   };
-}
-
-/**
- * Whether this program may connect; only Deno has to be allowed to.
- *
- * @param place The host and the port.
- */
-export function mayConnect(place: string): boolean {
-  return isGranted({ name: "net", host: place });
-}
-
-/**
- * A variable of the environment, for which no permission is asked.
- *
- * @param name Its name.
- * @returns Its value; `undefined` where there is none, or it may not be read.
- */
-export function readQuietly(name: string): string | undefined {
-  if (host.Deno === undefined) return host.process?.env?.[name];
-  return isGranted({ name: "env", variable: name }) ? host.Deno.env.get(name) : undefined;
-}
-
-/**
- * The variable that makes the runtime dial through a proxy; `undefined` if none
- * is known to. Of the runtimes only Deno goes by them without being told to.
- *
- * @param scheme The scheme of the URL.
- */
-export function findProxyVariable(scheme: string): string | undefined {
-  if (host.Deno === undefined) return undefined;
-  const name = scheme === "wss:" ? "HTTPS_PROXY" : "HTTP_PROXY";
-  return [name, name.toLowerCase(), "ALL_PROXY", "all_proxy"].find((name) => readQuietly(name));
-}
-
-function isGranted(descriptor: object): boolean {
-  return host.Deno === undefined || host.Deno.permissions.querySync(descriptor).state === "granted";
 }

@@ -15,6 +15,11 @@ export function quote(text: string): string {
   return JSON.stringify(text);
 }
 
+/** A text that paints over nothing, wherever it is shown. */
+export function oneLine(text: string): string {
+  return text.replaceAll(UNPRINTABLE_REGEXP, " ");
+}
+
 /**
  * A text of one line without secrets, whoever has put them there.
  *
@@ -22,7 +27,7 @@ export function quote(text: string): string {
  * @param secrets What must not be seen.
  */
 export function clean(text: string, secrets: Iterable<string>): string {
-  let cleaned = text.replaceAll(UNPRINTABLE_REGEXP, " ");
+  let cleaned = oneLine(text);
   for (const secret of secrets) {
     if (secret.length >= MIN_SECRET) cleaned = cleaned.replaceAll(secret, "***");
   }

@@ -68,6 +68,7 @@ export class Side implements AsyncDisposable {
         minDelay: 100,
         maxDelay: 500,
       },
+      dialLimit: false,
     });
   }
 

@@ -162,7 +162,7 @@ for (const size of ["small", "large"] as const) {
     await using counting = new CountingServer();
     await counting.start();
     await using proxy = new PickyProxy(counting.port);
-    await using client = new MCPWebSocketClient(proxy.url, { era: "legacy" });
+    await using client = new MCPWebSocketClient(proxy.url, { era: "legacy", dialLimit: false });
     await client.connect();
     let isOver = false;
     const text = size === "small" ? REFUSED : payload(3).repeat(1_000).slice(0, 300_000) + REFUSED;
@@ -185,7 +185,7 @@ Deno.test("an answer that a proxy refuses every time becomes an error, and nothi
   counting.server.handle("chaos/give", () => ({ text: REFUSED }));
   await counting.start();
   await using proxy = new PickyProxy(counting.port);
-  await using client = new MCPWebSocketClient(proxy.url, { era: "legacy" });
+  await using client = new MCPWebSocketClient(proxy.url, { era: "legacy", dialLimit: false });
   // Nothing gets through while the answer is tried: backoff alone would make that last minutes.
   hurry(client);
   await client.connect();

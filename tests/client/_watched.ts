@@ -8,6 +8,7 @@ import { until } from "../support/until.ts";
 /** Comes back at once. */
 export const SOON: WebSocketClientOptions = {
   reconnect: { attempts: 1_000, minDelay: 1, maxDelay: 20, minUptime: 1, immediate: [] },
+  dialLimit: false,
 };
 
 const EVENTS = ["lost", "recovered", "resumed", "sessionlost", "moved"] as const;

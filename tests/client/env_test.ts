@@ -54,7 +54,9 @@ Deno.test("readEnvironment() reads the runtime's environment by default", () => 
 
 Deno.test("readEnvironment() takes what may not be read for absent", () => {
   using _env = stub(Deno.env, "get", () => {
-    throw new Deno.errors.NotCapable("no");
+    throw new Deno.errors.NotCapable("Somebody was asked");
   });
+  const state = { state: "prompt" } as Deno.PermissionStatus;
+  using _permissions = stub(Deno.permissions, "querySync", () => state);
   assertEquals(readEnvironment().url, undefined);
 });

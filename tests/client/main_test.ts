@@ -86,6 +86,23 @@ Deno.test("bridge exits with 1 and the reason when it gives up", async () => {
   assertMatch(last, /^bridge: .*status code: 401.* Set MCP_API_KEY, and run with --allow-env/);
 });
 
+Deno.test("bridge in production dials no place inside, unless it is allowed to", async () => {
+  await using server = serve();
+  const permissions = [`--allow-net=127.0.0.1:${server.port}`, "--allow-env=DENO_ENV"];
+  const options = { permissions, env: { DENO_ENV: "production" } };
+  await using refused = new RunningCommand(MAIN, ["bridge", server.url], options);
+  assertEquals(await refused.exit(), 1);
+  const last = refused.stderr.at(-1) ?? "";
+  assertMatch(last, /^bridge: Cannot connect to .*: loopback addresses are not in/);
+  assertEquals(server.clients.length, 0);
+
+  const args = ["bridge", "--allow-address", "loopback", server.url];
+  await using allowed = new RunningCommand(MAIN, args, options);
+  await roundTrip(allowed);
+  await allowed.endInput();
+  assertEquals(await allowed.exit(), 0);
+});
+
 Deno.test("bridge logs every failed dial, and goes on until it is ended", async () => {
   await using bridge = new RunningCommand(MAIN, ["bridge", "ws://127.0.0.1:1/mcp"]);
   await until(() =>

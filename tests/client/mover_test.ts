@@ -109,3 +109,14 @@ Deno.test("Mover.stop() ends waiting and moving, and tells nobody", async () => 
   await moving.pass(2_000);
   assertEquals([moving.tries.length, moving.failures], [1, []]);
 });
+
+Deno.test("Mover stays for a second at least, however often it is asked to move", async () => {
+  using moving = new Moving(0);
+  const now: Goaway = { ...GOAWAY, afterMs: 0 };
+  for (let i = 0; i < 30; i++) {
+    moving.mover.start(now);
+    await moving.pass(100);
+  }
+  assertEquals(moving.tries.length, 3);
+  assertEquals(moving.failures, []);
+});

@@ -8,7 +8,9 @@ import { patchOptions, resolveOptions } from "../../client/resolved_options.ts";
 const MAX_TIME = 2 ** 31 - 1;
 
 Deno.test("resolveOptions() fills in the documented defaults", () => {
-  assertEquals(resolveOptions({}), {
+  const { urlPolicy, ...options } = resolveOptions({});
+  assertEquals([urlPolicy.environment, urlPolicy.resolveName], ["development", undefined]);
+  assertEquals(options, {
     connectTimeout: 30_000,
     reconnect: {
       attempts: 10,
@@ -22,11 +24,14 @@ Deno.test("resolveOptions() fills in the documented defaults", () => {
     heartbeat: { interval: 25_000, timeout: 5_000, maxMissed: 3, discover: false },
     headers: undefined,
     token: undefined,
+    tokenVia: "auto",
+    dialLimit: { maxFailures: 10, window: 60_000, excess: "reject" },
     protocols: ["mcp", "bowline.v1"],
     require: undefined,
     session: { bufferMessages: 4_096, bufferBytes: 4_194_304 },
     maxSendBytes: 1_048_576,
     maxReceiveBytes: 67_108_864,
+    maxDepth: 64,
     maxInFlight: 16_384,
     outbox: { maxMessages: 1_000, maxBytes: 4_194_304, maxAge: 60_000, overflow: "reject" },
     congestion: { maxMessages: 16_384, maxBytes: 67_108_864, overflow: "reject" },
@@ -80,6 +85,7 @@ const BAD: readonly [MCPWebSocketClientOptions, string, string][] = [
   [{ maxSendBytes: 0 }, "maxSendBytes", INTEGER],
   [{ maxSendBytes: 1.5 }, "maxSendBytes", INTEGER],
   [{ maxReceiveBytes: -1 }, "maxReceiveBytes", INTEGER],
+  [{ maxDepth: 1.5 }, "maxDepth", INTEGER],
   [{ maxInFlight: Infinity }, "maxInFlight", INTEGER],
   [{ outbox: { maxMessages: 0 } }, "outbox.maxMessages", INTEGER],
   [{ outbox: { maxBytes: NaN } }, "outbox.maxBytes", INTEGER],
@@ -168,7 +174,8 @@ function patch(change: MutableOptions, given = GIVEN) {
 }
 
 Deno.test("patchOptions() changes nothing if nothing is given", () => {
-  assertEquals(patch({}), resolveOptions(GIVEN));
+  const given = resolveOptions(GIVEN);
+  assertEquals(patchOptions(given, {}), given);
 });
 
 Deno.test("patchOptions() merges groups and replaces the rest", () => {

@@ -1,12 +1,14 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { gatherCredentials } from "../../client/credentials.ts";
 import {
   canSendHeaders,
   isOffline,
+  lookUpName,
   openSocket,
   readVariable,
   watchNetwork,
 } from "../../client/runtime.ts";
+import { MCPError } from "../../protocol/errors.ts";
 import { hideGlobals, setGlobal } from "../support/globals.ts";
 
 const REQUEST = {
@@ -67,12 +69,67 @@ Deno.test("gatherCredentials() puts the token among the subprotocols where heade
   assertEquals(protocols, ["mcp", "mcp.auth.abc-123_"]);
 });
 
-Deno.test("gatherCredentials() refuses a token that is no subprotocol, without telling it", async () => {
+Deno.test("gatherCredentials() encodes a token that is no subprotocol", async () => {
   using _browser = hideGlobals("Deno", "process");
-  const options = { headers: undefined, token: "canary, canary", protocols: ["mcp"] };
-  const error = await assertRejects(() => gatherCredentials(options), Error);
-  assert(error.message.startsWith("Cannot send token: this runtime sends no headers"));
-  assert(!`${error.message}${error.cause}`.includes("canary"));
+  const options = { headers: undefined, token: "a/b+c=", protocols: ["mcp"] };
+  const { protocols } = await gatherCredentials(options);
+  assertEquals(protocols, ["mcp", "mcp.auth.YS9iK2M9"]);
+});
+
+Deno.test("gatherCredentials() refuses what no token is made of, without telling it", async () => {
+  using _browser = hideGlobals("Deno", "process");
+  for (const token of ["canary, canary", "canary\u2713", "canary\n", "", "c".repeat(8_193)]) {
+    const options = { headers: undefined, token, protocols: ["mcp"] };
+    const error = await assertRejects(() => gatherCredentials(options), MCPError);
+    assertEquals(error.message, "Cannot gather credentials: a header or token is malformed");
+    assertEquals(error.cause, undefined);
+  }
+});
+
+Deno.test("readVariable() asks nobody for a permission", () => {
+  const asked: string[] = [];
+  const ask = (name: string) => void asked.push(name);
+  using _deno = setGlobal("Deno", {
+    env: { get: ask },
+    permissions: { querySync: () => ({ state: "prompt" }) },
+  });
+  assertEquals([readVariable("PATH"), asked], [undefined, []]);
+});
+
+Deno.test("lookUpName() tells the addresses that the system knows", async () => {
+  const addresses = await lookUpName("localhost", 80);
+  assert(addresses !== undefined && addresses.length > 0);
+  for (const address of addresses) assertMatch(address, /^127\.|^::1$/);
+  await assertRejects(() => lookUpName("nonexistent.invalid", 80), Error, "ENOTFOUND");
+});
+
+Deno.test("lookUpName() tells nothing where it may not or cannot", async () => {
+  {
+    using _browser = hideGlobals("Deno", "process");
+    assertEquals(await lookUpName("localhost", 80), undefined);
+  }
+  {
+    const unable = Object.assign(new Error("not implemented"), {
+      code: "ERR_METHOD_NOT_IMPLEMENTED",
+    });
+    const lookup = () => {
+      throw unable;
+    };
+    using _edge = setGlobal("process", { getBuiltinModule: () => ({ lookup }) });
+    assertEquals(await lookUpName("localhost", 80), undefined);
+  }
+  const { querySync } = Deno.permissions;
+  const asked: unknown[] = [];
+  Deno.permissions.querySync = (descriptor) => {
+    asked.push(descriptor);
+    return { ...querySync.call(Deno.permissions, descriptor), state: "prompt" } as never;
+  };
+  try {
+    assertEquals(await lookUpName("localhost", 8_080), undefined);
+  } finally {
+    Deno.permissions.querySync = querySync;
+  }
+  assertEquals(asked, [{ name: "net", host: "localhost:8080" }]);
 });
 
 Deno.test("readVariable() asks Node's environment where there is no Deno", () => {

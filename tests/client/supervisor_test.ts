@@ -10,6 +10,7 @@ import { FakeTime } from "@std/testing/time";
 import { systemClock } from "../../protocol/clock.ts";
 import { closeVerdict, statusVerdict } from "../../protocol/close_codes.ts";
 import { MCPConnectionError, MCPError, MCPTimeoutError } from "../../protocol/errors.ts";
+import { DialLimit, DialLimitError, type DialLimitOptions } from "../../client/dial_limit.ts";
 import type { ReconnectOptions } from "../../client/options.ts";
 import { type Loss, lossOf } from "../../client/recovery.ts";
 import { type OpenConnection, Supervisor } from "../../client/supervisor.ts";
@@ -30,7 +31,7 @@ interface Dial {
   readonly at: number;
   readonly signal: AbortSignal;
   /** Opens it; gives what loses the connection with a close code. */
-  open(hasProgressed?: boolean): (code: number, reason?: string) => void;
+  open(hasProgressed?: boolean, wasWelcomed?: boolean): (code: number, reason?: string) => void;
   fail(error?: Error): void;
 }
 
@@ -49,7 +50,11 @@ class Supervised implements Disposable {
   policy: ReconnectOptions | false;
   readonly #random;
 
-  constructor(policy: Partial<ReconnectOptions> | false = {}, random = 0) {
+  constructor(
+    policy: Partial<ReconnectOptions> | false = {},
+    random = 0,
+    limit: Partial<DialLimitOptions> | false = false,
+  ) {
     this.#random = stub(Math, "random", () => random);
     this.policy = policy && { ...POLICY, ...policy };
     this.supervisor = new Supervisor({
@@ -62,6 +67,7 @@ class Supervised implements Disposable {
         this.onLoss();
       },
       onEnd: (reason) => this.ends.push(reason),
+      limit: limit === false ? undefined : new DialLimit(limit, systemClock),
       clock: systemClock,
     });
   }
@@ -117,9 +123,9 @@ class Supervised implements Disposable {
     this.dials.push({
       at: this.time.now,
       signal,
-      open(hasProgressed = false) {
+      open(hasProgressed = false, wasWelcomed = false) {
         const lost = Promise.withResolvers<Loss>();
-        resolve({ lost: lost.promise, hasProgressed });
+        resolve({ lost: lost.promise, hasProgressed, wasWelcomed });
         return (code, reason = "") => lost.resolve(lossOf({ code, reason }));
       },
       fail: (error = new MCPConnectionError("refused")) => reject(error),
@@ -812,4 +818,116 @@ Deno.test("Supervisor stops at once for what no dial can help, although a sessio
   it.dial(1).fail(refusal(403));
   await it.settle();
   assertEquals([it.status, it.dials.length], ["failed", 2]);
+});
+
+Deno.test("Supervisor refuses a start when too many dials have failed, until the window has passed", async () => {
+  using it = new Supervised(false, 0, { maxFailures: 2, window: 1_000 });
+  for (let dial = 0; dial < 2; dial++) {
+    const start = it.start();
+    it.dial(-1).fail();
+    await assertRejects(() => start, MCPConnectionError);
+  }
+  const error = await assertRejects(() => it.start(), DialLimitError);
+  assertEquals([error.retryAfter, it.dials.length], [1_000, 2]);
+  await it.pass(1_000);
+  await it.started();
+  assertEquals([it.status, it.dials.length], ["connected", 3]);
+});
+
+Deno.test("Supervisor lets a start wait when too many dials have failed, if it is told to", async () => {
+  using it = new Supervised(false, 0, { maxFailures: 1, window: 1_000, excess: "wait" });
+  const failing = it.start();
+  it.dial(-1).fail();
+  await assertRejects(() => failing, MCPConnectionError);
+  const start = it.start();
+  await it.pass(999);
+  assertEquals(it.dials.length, 1);
+  await it.pass(1);
+  assertEquals(it.times, [0, 1_000]);
+  it.dial(-1).open();
+  await start;
+
+  it.supervisor.close();
+  const again = it.start();
+  it.dial(-1).fail();
+  await assertRejects(() => again, MCPConnectionError);
+  const controller = new AbortController();
+  const given = it.start(controller.signal);
+  await it.settle();
+  controller.abort(new Error("enough"));
+  await assertRejects(() => given, Error, "enough");
+  const closed = it.start();
+  await it.settle();
+  it.supervisor.close();
+  await assertRejects(() => closed, MCPConnectionError, "The transport was closed");
+  assertEquals(it.dials.length, 3);
+});
+
+Deno.test("Supervisor repairs a lost connection within the limit, however short the pauses", async () => {
+  const policy = { minDelay: 1, maxDelay: 1, immediate: [], attempts: 100 };
+  using it = new Supervised(policy, 0, { maxFailures: 3, window: 60_000 });
+  const lose = await it.started();
+  await it.pass(10_000);
+  lose(1006);
+  while (it.time.now < 200_000) {
+    if (it.dials.length > 1) it.dial(-1).fail();
+    await it.pass(1_000);
+  }
+  // Three at once, and three more whenever these have been forgotten.
+  const minutes = it.times.slice(1).map((at) => Math.floor((at - 10_000) / 60_000));
+  assertEquals(minutes.slice(0, 9), [0, 0, 0, 1, 1, 1, 2, 2, 2]);
+});
+
+Deno.test("Supervisor holds a dial that somebody asks for back, too, when too many have failed", async () => {
+  using it = new Supervised({ immediate: [], attempts: 100 }, 0, {
+    maxFailures: 1,
+    window: 60_000,
+  });
+  const lose = await it.started();
+  await it.pass(10_000);
+  lose(1006);
+  await it.pass(1);
+  it.dial(1).fail();
+  for (let time = 0; time < 50; time++) {
+    await it.pass(1_000);
+    it.supervisor.reconnect();
+  }
+  assertEquals(it.dials.length, 2);
+  await it.pass(10_000);
+  assertEquals(it.dials.length, 3);
+});
+
+Deno.test("Supervisor counts a connection that is lost young, unless it was welcomed", async () => {
+  const policy = { minDelay: 0, maxDelay: 1, immediate: [], attempts: 100 };
+  using it = new Supervised(policy, 0, { maxFailures: 2, window: 60_000 });
+  (await it.started())(1006);
+  await it.pass(1);
+  for (let time = 0; time < 20; time++) {
+    it.dial(-1).open(true, true)(1006);
+    await it.pass(1);
+  }
+  assertEquals(it.dials.length, 22);
+  it.dial(-1).open()(1006);
+  await it.pass(59_000);
+  assertEquals(it.dials.length, 22);
+  await it.pass(1_000);
+  assertEquals(it.dials.length, 23);
+});
+
+Deno.test("Supervisor does not count dials that were given up, or never made", async () => {
+  using it = new Supervised(false, 0, { maxFailures: 1 });
+  for (const refusal of [new MCPError("policy", "No"), new MCPError("authentication", "No")]) {
+    const start = it.start();
+    it.dial(-1).fail(refusal);
+    await assertRejects(() => start, MCPError, "No");
+  }
+  const controller = new AbortController();
+  const given = it.start(controller.signal);
+  controller.abort(new Error("enough"));
+  await assertRejects(() => given, Error, "enough");
+  const closed = it.start();
+  it.supervisor.close();
+  await assertRejects(() => closed, MCPConnectionError);
+  await it.started();
+  assertEquals(it.dials.length, 5);
 });

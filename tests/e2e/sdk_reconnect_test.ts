@@ -31,7 +31,7 @@ function replayedTo(kind: ServerKind, protocol: string): readonly string[] {
 /** Reconnects as soon as the server is back. */
 function over(protocol: string): ConnectOptions {
   const reconnect = { attempts: 1_000, minDelay: 10, maxDelay: 50, minUptime: 50 };
-  return { transport: { protocols: [protocol], reconnect } };
+  return { transport: { protocols: [protocol], reconnect, dialLimit: false } };
 }
 
 for (const [client, kind, era] of PAIRS) {

@@ -47,6 +47,7 @@ export interface ErrorFacts {
 /** Impatient, so that the scenario is short. */
 export const IMPATIENT: MCPWebSocketClientOptions = {
   reconnect: { attempts: 100, minDelay: 50, maxDelay: 250 },
+  dialLimit: false,
 };
 
 /** Connects a client, uses it, and disconnects it whatever happens. */

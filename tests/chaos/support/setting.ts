@@ -70,7 +70,12 @@ export class Setting implements AsyncDisposable {
   private constructor(counting: CountingServer, options: SettingOptions) {
     this.counting = counting;
     this.link = ChaosLink.open(counting.port, options);
-    this.client = new MCPWebSocketClient(this.link.url(), { era: "legacy", ...options.client });
+    this.client = new MCPWebSocketClient(this.link.url(), {
+      era: "legacy",
+      // Links fail on purpose here.
+      dialLimit: false,
+      ...options.client,
+    });
     for (const type of ["lost", "resumed", "sessionlost"] as const) {
       this.client.transport.addEventListener(type, () => this.events.push(type));
     }

@@ -47,7 +47,7 @@ class StormyClient {
   #lostAt = 0;
 
   constructor(url: string) {
-    const client = this.client = new MCPWebSocketClient(url, { era: "legacy" });
+    const client = this.client = new MCPWebSocketClient(url, { era: "legacy", dialLimit: false });
     const { transport } = client;
     client.handle(ASK, ({ n }, context) => {
       this.asked.note(Number(n));
