@@ -17,11 +17,12 @@ import { getLogger } from "@std/log/get-logger";
 import { setup } from "@std/log/setup";
 import config from "../deno.json" with { type: "json" };
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
+import { startGuard } from "../guard/guard.ts";
 import { MCPError, toError } from "../protocol/errors.ts";
 import type { Logger } from "../protocol/transport.ts";
 import { SERVE_HELP } from "./serve_help.ts";
 import { parseServeArgs, type ServeOptions, type ServeTarget } from "./serve_options.ts";
-import { createService, type Service } from "./service.ts";
+import { createService, type Service, type ServiceStartOptions } from "./service.ts";
 import type { ShutdownOptions } from "./shutdown.ts";
 
 /** How each signal ends the server. Windows has no SIGTERM to listen to. */
@@ -31,6 +32,9 @@ const SHUTDOWNS: ReadonlyMap<Deno.Signal, ShutdownOptions> = new Map<Deno.Signal
     ? ["SIGBREAK", { code: CLOSE_CODES.GOING_AWAY, reason: "Server is shutting down" }]
     : ["SIGTERM", { code: CLOSE_CODES.RESTARTING, reason: "Server is restarting" }],
 ]);
+
+/** Where the token is that clients have to show. */
+const TOKEN_VARIABLE = "MCP_API_KEY";
 
 /** Writes the log to the standard error: the standard output has the address. */
 class StderrHandler extends ConsoleHandler {
@@ -59,9 +63,11 @@ async function main(args: readonly string[]): Promise<number> {
 async function serve(target: ServeTarget, options: ServeOptions): Promise<number> {
   try {
     const logger = setUpLog(options.verbose);
-    const service = await createService(target, options, logger, config.version);
+    const token = options.needsToken ? await readToken() : undefined;
+    const service = await createService(target, options, logger, config.version, token);
     const { cert, key } = await readCertificate(options);
-    const { url } = await service.start({ ...options, cert, key });
+    const listen = options.isGuarded ? guardedBy(logger) : undefined;
+    const { url } = await service.start({ ...options, cert, key, listen });
     const shutdown = awaitSignal(service);
     console.log(`Listening on ${url}`);
     await service.stop(await shutdown);
@@ -80,6 +86,22 @@ function setUpLog(verbose: boolean): Logger {
   });
   setup({ handlers: { handler }, loggers: { serve: { level, handlers: ["handler"] } } });
   return getLogger("serve");
+}
+
+/** From the environment: every program on this machine can read arguments. */
+async function readToken(): Promise<string> {
+  const { state } = await Deno.permissions.request({ name: "env", variable: TOKEN_VARIABLE });
+  const token = state === "granted" ? Deno.env.get(TOKEN_VARIABLE) : undefined;
+  if (token) {
+    // Whatever is served needs it least of all.
+    Deno.env.delete(TOKEN_VARIABLE);
+    return token;
+  }
+  throw new MCPError("policy", `--auth needs a token in the environment: set ${TOKEN_VARIABLE}`);
+}
+
+function guardedBy(logger: Logger): ServiceStartOptions["listen"] {
+  return (fetch, where) => startGuard({ ...where, logger }, fetch);
 }
 
 async function readCertificate(

@@ -27,11 +27,19 @@ Where:
   --key <file.pem>        Private key of the certificate.
 
 To whom:
+  --auth                  Ask clients for the token in the environment variable
+                          MCP_API_KEY: at least 16 characters.
   --allow-strangers       Let everybody who can reach the host use the server.
-                          Hosts other than this machine's need it: nobody is
-                          asked who they are.
+                          Hosts other than this machine's need it, or --auth.
+  --allow-host <host>     Be reached under this name, too: behind a proxy, say.
+                          This machine's own names and the host always work.
+                          Can be given more than once.
   --allow-origin <origin> Let web pages of this origin connect, instead of those
                           from this machine. Can be given more than once.
+  --guard                 Stand a guard before the listener, for servers that
+                          strangers can reach: it bounds slow handshakes, long
+                          messages and clients that do not read. See
+                          docs/guard.md.
   --max-connections <n>   Refuse further connections.
                           [default: 10000; ${MAX_CHILDREN} with --stdio]
 
@@ -52,6 +60,8 @@ second one does not wait. The exit status is 2 if the arguments are wrong.
 
 Least permissions of Deno, instead of -A:
   --allow-net=127.0.0.1:8787   always; with the host and port in use
+  --allow-net=127.0.0.1        with --guard, besides
   --allow-run=<command>        with --stdio
+  --allow-env=MCP_API_KEY      with --auth
   --allow-read=<file>,<file>   for --cert, --key, and --module with its imports
 `;

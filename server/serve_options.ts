@@ -4,6 +4,7 @@ import { MCPError, toError } from "../protocol/errors.ts";
 import { resolveStartOptions } from "./address.ts";
 import { splitCommand } from "./command_line.ts";
 import type { OperationsOptions } from "./operations.ts";
+import { isHost } from "./host_check.ts";
 import { isOrigin } from "./origin.ts";
 import { MAX_CHILDREN } from "./serve_help.ts";
 
@@ -29,8 +30,14 @@ export interface ServeOptions {
   readonly maxConnections: number | undefined;
   /** Which web pages may connect, if it was given. */
   readonly allowedOrigins: readonly string[] | undefined;
+  /** Under which hosts it may be reached, if it was given. */
+  readonly allowedHosts: readonly string[] | undefined;
+  /** Whether clients need the token. */
+  readonly needsToken: boolean;
   /** Whether everybody who can reach it may use it. */
   readonly allowStrangers: boolean;
+  /** Whether a guard stands before the listener. */
+  readonly isGuarded: boolean;
   /** What is answered besides. */
   readonly operations: OperationsOptions;
   /** Whether details are logged. */
@@ -54,7 +61,10 @@ const OPTIONS = {
   "key": { type: "string" },
   "max-connections": { type: "string" },
   "allow-origin": { type: "string", multiple: true },
+  "allow-host": { type: "string", multiple: true },
+  "auth": { type: "boolean", default: false },
   "allow-strangers": { type: "boolean", default: false },
+  "guard": { type: "boolean", default: false },
   "metrics": { type: "boolean", default: false },
   "public-metrics": { type: "boolean", default: false },
   "verbose": { type: "boolean", default: false },
@@ -113,7 +123,10 @@ function serveCommand(values: Values, command: readonly string[] | undefined): S
       ? children
       : readCount("max-connections", values["max-connections"], 1, 1_000_000),
     allowedOrigins: values["allow-origin"],
+    allowedHosts: values["allow-host"],
+    needsToken: values.auth,
     allowStrangers: values["allow-strangers"],
+    isGuarded: values.guard,
     operations: operationsOf(values),
     verbose: values.verbose,
   };
@@ -133,7 +146,7 @@ export function everybody(): boolean {
 }
 
 function checkServing(options: ServeOptions): void {
-  const { path = "/", cert, key, allowedOrigins = [] } = options;
+  const { path = "/", cert, key, allowedOrigins = [], allowedHosts = [] } = options;
   if (URL.parse(path, "http://host")?.pathname !== path) {
     throw new SyntaxError(`--path must be a path that starts with "/", not "${path}"`);
   }
@@ -149,8 +162,14 @@ function checkServing(options: ServeOptions): void {
       `--allow-origin must be an origin such as "https://app.example.com", not "${stray}"`,
     );
   }
+  const unknown = allowedHosts.find((host) => !isHost(host));
+  if (unknown !== undefined) {
+    throw new SyntaxError(
+      `--allow-host must be a host such as "mcp.example.com", not "${unknown}"`,
+    );
+  }
   // It throws if strangers could reach the host.
-  resolveStartOptions(options);
+  resolveStartOptions(options, options.needsToken);
 }
 
 function targetOf(
@@ -186,7 +205,7 @@ function invalid(reason: string): ServeCommand {
 function faultOf(thrown: unknown): string {
   if (thrown instanceof MCPError && thrown.kind === "policy") {
     return "This host lets everybody who can reach it use the server: " +
-      "add --allow-strangers if they may, or leave --host out";
+      "add --auth to ask for a token, --allow-strangers if they may, or leave --host out";
   }
   const { message } = toError(thrown);
   // Node's hints on quoting take several sentences.

@@ -4,6 +4,7 @@ import config from "../../deno.json" with { type: "json" };
 import { SERVE_HELP } from "../../server/serve_help.ts";
 import { JsonSocket } from "../support/json_socket.ts";
 import { denoArgs, isRunning, RunningCommand } from "../support/running_command.ts";
+import { RawSocket } from "../support/raw_socket.ts";
 import { SessionPeer } from "../support/session_peer.ts";
 import { until } from "../support/until.ts";
 
@@ -87,6 +88,33 @@ Deno.test("serve hands the environment on to the command, as hosts do", async ()
   });
   await using socket = await JsonSocket.open(await server.url());
   assertEquals((await socket.request("x/echo", {})).result.stop, "yes");
+});
+
+Deno.test("serve --auth asks for the token in the environment, and hands it on to nobody", async () => {
+  const token = "a-token-of-24-characters";
+  const permissions = [NET, `--allow-run=${Deno.execPath()}`, "--allow-env=MCP_API_KEY"];
+  const args = ["--port=0", "--auth", "--verbose", "--", Deno.execPath(), ...SCRIPTED];
+  await using server = new RunningCommand(MAIN, args, {
+    permissions,
+    env: { MCP_API_KEY: token },
+  });
+  const url = await server.url();
+  const refused = await JsonSocket.open(url).catch((error) => error);
+  assertStringIncludes(String(refused), "401");
+  const headers = { Authorization: `Bearer ${token}` };
+  await using socket = await JsonSocket.open(url, { headers });
+  assertEquals((await socket.request("x/environment", { name: "MCP_API_KEY" })).result, {});
+  for (const line of [...server.stdout, ...server.stderr]) assert(!line.includes(token), line);
+});
+
+Deno.test("serve --allow-host is reached under that name, and under no other", async () => {
+  await using server = serve(["--allow-host", "mcp.example.com"]);
+  const { port } = new URL(await server.url());
+  for (const [host, status] of [["mcp.example.com", 426], ["evil.example", 403]] as const) {
+    const { socket, head } = await RawSocket.request(Number(port), { "Host": host });
+    assertEquals(head.status, status, host);
+    socket.close();
+  }
 });
 
 Deno.test("serve loads modules with --allow-read alone", async () => {
@@ -209,6 +237,7 @@ Deno.test("serve tells in one line why it cannot start, with status 1", async ()
   const { port } = taken.addr as Deno.NetAddr;
   const table: [string[], string[], RegExp][] = [
     [["--port", `${port}`], ["-A"], new RegExp(`Cannot listen on 127.0.0.1:${port}: .*in use`)],
+    [["--auth"], ["-A"], /--auth needs a token in the environment: set MCP_API_KEY$/],
     [["--port", "0"], [], /Cannot listen on 127.0.0.1:0: Requires net access/],
     [["--", "npx"], [NET], /Cannot run "npx" without permission: add --allow-run=npx$/],
     [["--cert", "/nope", "--key", "/nope"], ["-A"], /Cannot read the file of --cert: No such/],

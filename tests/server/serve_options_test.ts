@@ -10,7 +10,10 @@ const DEFAULTS = {
   key: undefined,
   maxConnections: undefined,
   allowedOrigins: undefined,
+  allowedHosts: undefined,
+  needsToken: false,
   allowStrangers: false,
+  isGuarded: false,
   operations: { metrics: false },
   verbose: false,
 };
@@ -45,7 +48,8 @@ Deno.test("parseServeArgs() finds out what is served", () => {
 
 Deno.test("parseServeArgs() reads every option", () => {
   const args = "--host 0.0.0.0 --port=1 --path /x --cert c --key k --max-connections 5 " +
-    "--allow-strangers --allow-origin https://a --allow-origin https://b:1 --metrics --verbose";
+    "--allow-strangers --allow-origin https://a --allow-origin https://b:1 --metrics --verbose " +
+    "--auth --guard --allow-host mcp.example.com --allow-host 10.0.0.1:81";
   assertEquals(parseServeArgs(args.split(" ")), {
     type: "serve",
     target: { type: "demo" },
@@ -57,7 +61,10 @@ Deno.test("parseServeArgs() reads every option", () => {
       key: "k",
       maxConnections: 5,
       allowedOrigins: ["https://a", "https://b:1"],
+      allowedHosts: ["mcp.example.com", "10.0.0.1:81"],
+      needsToken: true,
       allowStrangers: true,
+      isGuarded: true,
       operations: { metrics: "/metrics" },
       verbose: true,
     },
@@ -91,10 +98,11 @@ Deno.test("parseServeArgs() refuses what it does not understand, in one line", (
     [["--path", "/healthz"], '--path must not be "/healthz": something else is answered there'],
     [["--cert", "a"], "--cert and --key need each other"],
     [["--key", "a"], "--cert and --key need each other"],
+    [["--allow-host", "http://a"], '--allow-host must be a host such as "mcp.example.com"'],
     [["--allow-origin", "a"], "--allow-origin must be an origin such as"],
     [["--allow-strangers=yes"], "Option '--allow-strangers' does not take an argument"],
     [["--host", "0.0.0.0"], "This host lets everybody who can reach it use the server"],
-    [["--host", "::", "--port", "0"], "add --allow-strangers if they may, or leave --host out"],
+    [["--host", "::", "--port", "0"], "add --auth to ask for a token, --allow-strangers if they"],
   ];
   for (const [args, expected] of table) {
     const command = parseServeArgs(args);
@@ -106,7 +114,7 @@ Deno.test("parseServeArgs() refuses what it does not understand, in one line", (
 
 Deno.test("SERVE_HELP names every option, in lines that fit a terminal", () => {
   const options = "stdio module host port path cert key max-connections allow-origin " +
-    "allow-strangers metrics public-metrics verbose help version";
+    "allow-host auth allow-strangers guard metrics public-metrics verbose help version";
   for (const option of options.split(" ")) assertStringIncludes(SERVE_HELP, `--${option} `);
   const tooLong = SERVE_HELP.split("\n").filter((line) => line.length > 80);
   assertEquals(tooLong, []);
