@@ -129,6 +129,9 @@ Deno.test("MCPWebSocketServer.subscribe() knows nobody who is gone, and forgets 
   // Its topic is gone with it: there is room for another one.
   assertEquals(server.subscribe(b!, "other"), true);
   assertEquals(server.publish("news", "x/note"), 0);
+  const closing = sessions[2]!.transport.close();
+  assertEquals(server.subscribe(sessions[2]!, "other"), false);
+  await closing;
 });
 
 Deno.test("MCPWebSocketServer.subscribe() bounds what one client is in", async () => {

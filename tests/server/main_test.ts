@@ -206,7 +206,7 @@ Deno.test("serve refuses wrong arguments with one line and status 2", async () =
     [
       ["--host", "0.0.0.0"],
       "serve: This host lets everybody who can reach it use the server: " +
-      "add --allow-strangers if they may, or leave --host out. Try --help",
+      "add --auth to ask for a token, --allow-strangers if they may, or leave --host out. Try --help",
     ],
   ];
   for (const [args, line] of table) {

@@ -28,7 +28,7 @@ async function open(options: Partial<MCPWebSocketServerOptions> = {}): Promise<
     ...options,
   });
   const { url, port } = await server.start({ port: 0 });
-  return { server, url, port, errors, [Symbol.asyncDispose]: () => server.stop() };
+  return { server, url, port, errors, [Symbol.asyncDispose]: () => server.stop({ timeout: 0 }) };
 }
 
 /** Parameters as clients of the modern era send them. */
