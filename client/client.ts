@@ -244,8 +244,8 @@ export class MCPWebSocketClient<
    * or the session was lost before the server has confirmed.
    * @throws {MCPTimeoutError} If delivery is not confirmed in time.
    */
-  async notify(method: string, params?: JsonRpcParams, options?: NotifyOptions): Promise<void> {
-    await this.#peer.notify(method, params, options);
+  notify(method: string, params?: JsonRpcParams, options?: NotifyOptions): Promise<void> {
+    return this.#peer.notify(method, params, options);
   }
 
   /**

@@ -9,6 +9,7 @@ import {
   type Welcome,
 } from "../protocol/session/control.ts";
 import type { FrameSizes } from "../protocol/session/frames.ts";
+import { inMicrotask } from "../protocol/session/joiner.ts";
 import { FIRST_LIMITS, type SessionLimits } from "../protocol/session/limits.ts";
 import type { Outgoing } from "../protocol/session/outgoing.ts";
 import { SessionEnd, type SteeringFrame } from "../protocol/session/session_end.ts";
@@ -84,6 +85,7 @@ export class ClientSession {
       limits,
       sizes,
       clock,
+      soon: inMicrotask,
       events: {
         message: (text) => this.#events?.message(text),
         poisoned,

@@ -1,3 +1,4 @@
+import { IdTable } from "../protocol/id_table.ts";
 import { MCPConnectionError } from "../protocol/errors.ts";
 import {
   ERROR_CODES,
@@ -79,7 +80,7 @@ const MAX_REMEMBERED = 10_000;
  */
 export class Conversation {
   readonly #options: ConversationOptions;
-  readonly #inFlight = new Map<RequestId, InFlight>();
+  readonly #inFlight = new IdTable<InFlight>();
   /** How many of them are in flight on the connection that is being left. */
   #leaving = 0;
   readonly #safeTools = new Set<string>();
@@ -121,7 +122,7 @@ export class Conversation {
       const retry = options?.retry;
       const side = "present";
       this.#remove(message.id);
-      this.#inFlight.set(message.id, { request: message, retry, startedAt, losses: 0, side });
+      this.#inFlight.add(message.id, { request: message, retry, startedAt, losses: 0, side });
       if (message.method === INITIALIZE) this.#noteInitialize(message);
       else if (this.era === undefined) this.#noteEra(message);
     } else if (message.method === INITIALIZED) this.#initialized = message;
@@ -164,7 +165,7 @@ export class Conversation {
    */
   lose(mayRepeat: boolean, side: Side = "present"): LostRequest[] {
     const lost: LostRequest[] = [];
-    for (const [id, entry] of this.#inFlight) {
+    for (const [id, entry] of this.#inFlight.entries()) {
       if (entry.side !== side || (mayRepeat && this.#mayRepeat(entry))) continue;
       this.#remove(id);
       this.#options.meter?.lost();
@@ -208,7 +209,7 @@ export class Conversation {
    * @param side Which connection was lost; they belong to the present one now.
    */
   *repeated(side: Side = "present"): Generator<JsonRpcRequest> {
-    for (const entry of this.#inFlight.values()) {
+    for (const [, entry] of this.#inFlight.entries()) {
       if (entry.side !== side) continue;
       this.#move(entry, "present");
       yield entry.request;
@@ -232,7 +233,7 @@ export class Conversation {
    */
   leave(): JsonRpcRequest[] {
     const subscriptions: JsonRpcRequest[] = [];
-    for (const entry of this.#inFlight.values()) {
+    for (const [, entry] of this.#inFlight.entries()) {
       if (entry.request.method === LISTEN) subscriptions.push(entry.request);
       else this.#move(entry, "leaving");
     }
@@ -252,10 +253,8 @@ export class Conversation {
   }
 
   #remove(id: RequestId): InFlight | undefined {
-    const entry = this.#inFlight.get(id);
-    if (entry === undefined) return undefined;
-    this.#inFlight.delete(id);
-    if (entry.side === "leaving") this.#leaving--;
+    const entry = this.#inFlight.take(id);
+    if (entry?.side === "leaving") this.#leaving--;
     return entry;
   }
 
@@ -277,7 +276,7 @@ export class Conversation {
   /** Who initializes waits for the probe no longer, although SDK v2 does not cancel it. */
   #noteInitialize(initialize: JsonRpcRequest): void {
     this.#initialize = initialize;
-    for (const [id, { request }] of this.#inFlight) {
+    for (const [id, { request }] of this.#inFlight.entries()) {
       if (request.method === DISCOVER) this.#remove(id);
     }
   }

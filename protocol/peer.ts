@@ -16,6 +16,9 @@ import { Responder } from "./responder.ts";
 import { transmitter } from "./transmit.ts";
 import type { MessageExtra } from "./transport.ts";
 
+/** What everybody gets whose notification has left: most of them do not look. */
+const SENT: Promise<void> = Promise.resolve();
+
 /**
  * One end of a JSON-RPC conversation: asks, answers, cancels and gives up. It
  * opens no connection; it is fed with {@linkcode JsonRpcPeer.receive} and
@@ -115,11 +118,15 @@ export class JsonRpcPeer implements Disposable {
    * @returns Resolves when it was handed to the connection, or with `delivered`
    * to the other application.
    */
-  async notify(method: string, params?: JsonRpcParams, options?: NotifyOptions): Promise<void> {
-    if (this.#closed !== undefined) throw this.#closed;
+  notify(method: string, params?: JsonRpcParams, options?: NotifyOptions): Promise<void> {
+    if (this.#closed !== undefined) return Promise.reject(this.#closed);
     const notification: JsonRpcNotification = { jsonrpc: "2.0", method };
     if (params !== undefined) notification.params = params;
-    await this.#options.send(notification, options);
+    try {
+      return this.#options.send(notification, options) ?? SENT;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Answers a method from now on; a second handler replaces the first. */

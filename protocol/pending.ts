@@ -1,4 +1,5 @@
 import type { Clock, Timer } from "./clock.ts";
+import { IdTable } from "./id_table.ts";
 import type { JsonRpcParams, RequestId } from "./jsonrpc.ts";
 
 /** How far a request has come, as the peer tells it. */
@@ -37,7 +38,7 @@ export interface PendingRequest {
  * The requests in flight, with one timer for all their deadlines.
  */
 export class PendingTable {
-  readonly #requests = new Map<RequestId, PendingRequest>();
+  readonly #requests = new IdTable<PendingRequest>();
   readonly #clock: Clock;
   readonly #expired: (id: RequestId, request: PendingRequest) => void;
   #timer: Timer | undefined;
@@ -62,16 +63,14 @@ export class PendingTable {
 
   /** Adds a request. */
   add(id: RequestId, request: PendingRequest): void {
-    this.#requests.set(id, request);
+    this.#requests.add(id, request);
     this.#wakeAt(request.deadline);
   }
 
   /** Takes a request out, because it is about to be settled. */
   take(id: RequestId): PendingRequest | undefined {
-    const request = this.#requests.get(id);
-    if (request === undefined) return undefined;
-    this.#requests.delete(id);
-    request.release?.();
+    const request = this.#requests.take(id);
+    request?.release?.();
     return request;
   }
 
@@ -86,7 +85,7 @@ export class PendingTable {
 
   /** Rejects all that is in flight, and leaves no timer. */
   rejectAll(reason: unknown): void {
-    for (const id of [...this.#requests.keys()]) this.take(id)?.reject(reason);
+    for (const [id] of this.#requests.entries()) this.take(id)?.reject(reason);
     this.#sleep();
   }
 
@@ -114,7 +113,7 @@ export class PendingTable {
     this.#sleep();
     const now = this.#clock.now();
     let earliest = Infinity;
-    for (const [id, request] of this.#requests) {
+    for (const [id, request] of this.#requests.entries()) {
       if (request.deadline > now) {
         earliest = Math.min(earliest, request.deadline);
       } else if (this.take(id) !== undefined) this.#expired(id, request);

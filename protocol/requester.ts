@@ -84,7 +84,7 @@ export class Requester {
     if (stamped !== undefined) message.params = stamped;
     // In the table first: the answer may come before `transmit` returns.
     const promise = this.#register(id, method, options);
-    this.#transmit(message, options, (error) => this.#pending.take(id)?.reject(error));
+    this.#transmit(message, options, this.#unsent, id);
     return promise;
   }
 
@@ -117,6 +117,10 @@ export class Requester {
   close(reason: Error): void {
     this.#pending.rejectAll(reason);
   }
+
+  readonly #unsent = (error: unknown, id?: RequestId): void => {
+    if (id !== undefined) this.#pending.take(id)?.reject(error);
+  };
 
   #check({ signal, timeout, maxTimeout }: RequestOptions): void {
     signal?.throwIfAborted();

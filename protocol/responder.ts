@@ -1,5 +1,6 @@
 import { MCPConnectionError, MCPRpcError } from "./errors.ts";
-import { guard, isPromiseLike } from "./guard.ts";
+import { isPromiseLike } from "./guard.ts";
+import { IdTable } from "./id_table.ts";
 import { InboundRequest } from "./inbound.ts";
 import {
   ERROR_CODES,
@@ -21,7 +22,7 @@ export class Responder {
   readonly #maxInFlight: number;
   readonly #transmit: Transmit;
   readonly #report: (error: unknown) => void;
-  readonly #inbound = new Map<RequestId, InboundRequest>();
+  readonly #inbound = new IdTable<InboundRequest>();
   readonly #handlers = new Map<string, RequestHandler>();
   readonly #listeners = new Map<string, NotificationHandler>();
   #anyRequest: RequestHandler | undefined;
@@ -72,7 +73,7 @@ export class Responder {
       return this.#reply(id, errorResponse(refusal, id));
     }
     const request = new InboundRequest(message, extra, this.#notifyFrom);
-    this.#inbound.set(id, request);
+    this.#inbound.add(id, request);
     try {
       const result = handler(params ?? {}, request);
       if (!isPromiseLike(result)) return this.#respond(request, result);
@@ -89,25 +90,27 @@ export class Responder {
   hear(message: JsonRpcNotification, extra: MessageExtra | undefined): void {
     const { method, params = {} } = message;
     const listener = this.#listeners.get(method);
-    guard(
-      () => listener ? listener(params, extra) : this.#anyNotification?.(message),
-      this.#report,
-    );
+    // As `guard()` does, without a closure for each.
+    try {
+      const outcome = listener ? listener(params, extra) : this.#anyNotification?.(message);
+      if (isPromiseLike(outcome)) outcome.then(undefined, this.#report);
+    } catch (thrown) {
+      this.#report(thrown);
+    }
   }
 
   /** Takes the news that the caller of a request does not wait any more. */
   abort(params: JsonRpcParams): void {
     const id = params.requestId;
-    const request = isRequestId(id) ? this.#inbound.get(id) : undefined;
+    const request = isRequestId(id) ? this.#inbound.take(id) : undefined;
     if (request === undefined) return;
-    this.#inbound.delete(request.id);
     const reason = typeof params.reason === "string" ? params.reason : "no reason given";
     request.abort(new DOMException(`The caller cancelled: ${reason}`, "AbortError"));
   }
 
   /** Aborts all that is being handled. */
   close(reason: Error): void {
-    for (const request of this.#inbound.values()) request.abort(reason);
+    for (const [, request] of this.#inbound.entries()) request.abort(reason);
     this.#inbound.clear();
   }
 
@@ -160,16 +163,18 @@ export class Responder {
 
   /** An answer that cannot be sent as it is becomes an error: its caller waits for one. */
   #reply(id: RequestId, response: JsonRpcResponse): void {
-    this.#transmit(response, undefined, (error) => {
-      this.#report(error);
-      if (error instanceof MCPConnectionError) return;
-      this.#transmit(errorResponse(error, id), undefined, this.#report);
-    });
+    this.#transmit(response, undefined, this.#unsent, id);
   }
+
+  readonly #unsent = (error: unknown, id?: RequestId): void => {
+    this.#report(error);
+    if (error instanceof MCPConnectionError) return;
+    this.#transmit(errorResponse(error, id), undefined, this.#report);
+  };
 
   #finish(request: InboundRequest): void {
     request.finish();
-    this.#inbound.delete(request.id);
+    this.#inbound.take(request.id);
   }
 }
 

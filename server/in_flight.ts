@@ -1,3 +1,4 @@
+import { IdTable } from "../protocol/id_table.ts";
 import type { RequestId } from "../protocol/jsonrpc.ts";
 import { LISTEN } from "../protocol/mcp.ts";
 
@@ -5,7 +6,7 @@ import { LISTEN } from "../protocol/mcp.ts";
 export class InFlight {
   readonly #limit: number;
   /** With the time each came in. */
-  readonly #running = new Map<RequestId, number>();
+  readonly #running = new IdTable<number>();
   /** Subscriptions stay open on purpose: nobody waits for their end. */
   readonly #listening = new Set<RequestId>();
   #idle: PromiseWithResolvers<void> | undefined;
@@ -33,7 +34,7 @@ export class InFlight {
   /** Notes that a request came in, and when. */
   add(id: RequestId, method: string, now: number): void {
     if (method === LISTEN) this.#listening.add(id);
-    else this.#running.set(id, now);
+    else this.#running.add(id, now);
   }
 
   /**
@@ -42,12 +43,9 @@ export class InFlight {
    * @returns When it came in, if it was running.
    */
   settle(id: RequestId): number | undefined {
-    const since = this.#running.get(id);
+    const since = this.#running.take(id);
     if (since === undefined) this.#listening.delete(id);
-    else {
-      this.#running.delete(id);
-      if (this.#running.size === 0) this.#wake();
-    }
+    else if (this.#running.size === 0) this.#wake();
     return since;
   }
 

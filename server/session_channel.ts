@@ -18,6 +18,7 @@ import {
 import { awaitDelivery } from "../protocol/session/delivery.ts";
 import { OPEN_SIZES } from "../protocol/session/frames.ts";
 import { Handover } from "../protocol/session/handover.ts";
+import { inMicrotask } from "../protocol/session/joiner.ts";
 import { countBytes, Outgoing } from "../protocol/session/outgoing.ts";
 import { SessionEnd, type SteeringFrame } from "../protocol/session/session_end.ts";
 import type { SendOptions } from "../protocol/transport.ts";
@@ -108,6 +109,8 @@ export class SessionChannel implements Channel, Holder {
       limits: settings.limits,
       sizes: OPEN_SIZES,
       clock,
+      soon: inMicrotask,
+      written: () => this.#backlog?.written(),
       endTurn: (task) => setImmediate(task),
       events: {
         message: (text) => this.#reader.read(text),

@@ -1,4 +1,5 @@
 import type { JsonRpcMessage } from "../jsonrpc.ts";
+import { inMicrotask } from "./joiner.ts";
 
 /**
  * Hands messages to the application as they come, but an answer never in the
@@ -9,8 +10,10 @@ import type { JsonRpcMessage } from "../jsonrpc.ts";
 export class Handover {
   readonly #deliver: (message: JsonRpcMessage) => void;
   readonly #waiting: JsonRpcMessage[] = [];
-  /** Notifications that may not have been heard yet. */
-  #unheard = 0;
+  /** Whether a notification may not have been heard yet. */
+  #isUnheard = false;
+  /** Whether another one was handed over since somebody looked. */
+  #isNews = false;
 
   /** @param deliver Gives a message to the application. */
   constructor(deliver: (message: JsonRpcMessage) => void) {
@@ -34,7 +37,7 @@ export class Handover {
   }
 
   #mustWait(message: JsonRpcMessage): boolean {
-    return this.#unheard > 0 && !("method" in message);
+    return this.#isUnheard && !("method" in message);
   }
 
   #go(): void {
@@ -48,10 +51,17 @@ export class Handover {
   #hand(message: JsonRpcMessage): void {
     this.#deliver(message);
     if (!("method" in message) || ("id" in message && message.id !== undefined)) return;
-    this.#unheard++;
-    // Behind the one in which the SDKs hear it.
-    queueMicrotask(() => {
-      if (--this.#unheard === 0) this.#go();
-    });
+    this.#isNews = true;
+    if (this.#isUnheard) return;
+    this.#isUnheard = true;
+    inMicrotask(this.#look);
   }
+
+  /** Goes on behind the microtask in which the SDKs hear the last notification. */
+  readonly #look = (): void => {
+    this.#isUnheard = this.#isNews;
+    this.#isNews = false;
+    if (this.#isUnheard) inMicrotask(this.#look);
+    else this.#go();
+  };
 }

@@ -1,9 +1,10 @@
 import type { Clock, Timer } from "../clock.ts";
 import { DROP_FRAME } from "./control.ts";
-import { type FrameSizes, isFrameSize, joinBytes, MIN_FRAME_BYTES, PieceCutter } from "./frames.ts";
+import { type FrameSizes, isFrameSize, MIN_FRAME_BYTES, PieceCutter } from "./frames.ts";
+import { Joiner, type Soon } from "./joiner.ts";
 import { type Acknowledgement, Ledger } from "./ledger.ts";
 import { narrow, type SessionLimits } from "./limits.ts";
-import { countBytes, type Outgoing } from "./outgoing.ts";
+import type { Outgoing } from "./outgoing.ts";
 import type { Wire } from "./wire.ts";
 
 /** What a {@linkcode Sender} needs. */
@@ -14,6 +15,10 @@ export interface SenderOptions {
   readonly sizes: FrameSizes;
   /** Where time comes from. */
   readonly clock: Clock;
+  /** Joins the messages of one turn; without it, only those that had to wait are joined. */
+  readonly soon?: Soon | undefined;
+  /** Told that messages of a turn were written, at its end or before. */
+  readonly written?: (() => void) | undefined;
   /** Told of a message that never gets through, whatever is tried. */
   readonly poisoned: (message: Outgoing) => void;
 }
@@ -35,6 +40,7 @@ const MAX_SETBACKS = 3;
 export class Sender {
   readonly #options: SenderOptions;
   readonly #ledger: Ledger = new Ledger();
+  readonly #joiner: Joiner;
   #wire: Wire | undefined;
   /** What the peer lets be unacknowledged. */
   #window: SessionLimits;
@@ -53,6 +59,7 @@ export class Sender {
     this.#options = options;
     this.#window = options.limits;
     this.#sizes = options.sizes;
+    this.#joiner = new Joiner(options.sizes, (frame) => this.#put(frame), options.soon);
   }
 
   /** Messages that the peer may not have. */
@@ -85,9 +92,9 @@ export class Sender {
     return this.#ledger.acknowledged;
   }
 
-  /** Frames that were written so far, on any wire. */
+  /** Frames that were written so far, on any wire, and one that is about to be. */
   get writes(): number {
-    return this.#writes;
+    return this.#writes + this.#joiner.frames;
   }
 
   /** The largest message that the peer takes, in bytes. */
@@ -112,8 +119,8 @@ export class Sender {
   send(message: Outgoing): void {
     const wire = this.#wire;
     if (wire !== undefined && this.#canGo(message, wire)) {
-      this.#ledger.complete(message);
-      return this.#write(wire, message.text);
+      this.#join(message);
+      return this.#settleTurn();
     }
     if (message.lane === "cancel" && this.#withdraw(message)) return;
     this.#ledger.add(message);
@@ -161,8 +168,14 @@ export class Sender {
     this.#pump();
   }
 
+  /** Writes what is about to be at once: what follows must not come before it. */
+  flush(): void {
+    this.#joiner.flush();
+  }
+
   /** Stops writing; messages are kept. */
   detach(): void {
+    this.flush();
     this.#wires++;
     this.#wire = undefined;
     this.#poll?.clear();
@@ -197,6 +210,7 @@ export class Sender {
   #pump(): void {
     const wire = this.#wire;
     while (wire !== undefined && this.#wire === wire && this.#step(wire));
+    this.#settleTurn();
     this.#wake();
   }
 
@@ -206,26 +220,14 @@ export class Sender {
     const message = this.#ledger.next;
     if (message === undefined || !this.#ledger.hasRoom(message.bytes, this.#window)) return false;
     if (wire.isCongested) return this.#pollLater();
-    if (isFrameSize(message.bytes, this.#sizes)) this.#writeJoined(wire);
+    if (isFrameSize(message.bytes, this.#sizes)) this.#writeNext();
     else this.#openNext();
     return true;
   }
 
-  /** Writes what waits, as far as it fits into one frame. */
-  #writeJoined(wire: Wire): void {
-    const room = joinBytes(this.#sizes);
-    let frame = "";
-    let bytes = 0;
-    for (let next = this.#ledger.next; next !== undefined; next = this.#ledger.next) {
-      const size = countBytes(next.text) + 1;
-      const fits = bytes + size <= room && this.#ledger.hasRoom(next.bytes, this.#window);
-      if (bytes > 0 && !fits) break;
-      this.#ledger.take();
-      this.#ledger.complete(next);
-      frame = bytes === 0 ? next.text : `${frame}\n${next.text}`;
-      bytes += size;
-    }
-    this.#write(wire, frame);
+  #writeNext(): void {
+    const message = this.#ledger.take();
+    if (message !== undefined) this.#join(message);
   }
 
   #openNext(): void {
@@ -241,9 +243,7 @@ export class Sender {
       isFrameSize(next.bytes, this.#sizes) &&
       this.#ledger.hasRoomBeside(open.bytes, next.bytes, this.#window);
     if (!mayPass) return false;
-    this.#ledger.take();
-    this.#ledger.complete(next);
-    this.#write(wire, next.text);
+    this.#writeNext();
     return true;
   }
 
@@ -284,21 +284,43 @@ export class Sender {
   #suspect(first: Outgoing | undefined): Outgoing | undefined {
     const steps = first === undefined ? 0 : Math.floor(++first.setbacks / MAX_SETBACKS);
     // Smaller frames are for this message alone: setbacks of others say nothing about it.
-    this.#sizes = this.#options.sizes;
+    this.#resize(this.#options.sizes);
     for (let step = 0; step < steps; step++) {
       if (this.#sizes.max <= MIN_FRAME_BYTES) {
-        this.#sizes = this.#options.sizes;
+        this.#resize(this.#options.sizes);
         return this.#ledger.take();
       }
       const max = Math.max(Math.floor(this.#sizes.max / 2), MIN_FRAME_BYTES);
-      this.#sizes = { ...this.#sizes, max };
+      this.#resize({ ...this.#sizes, max });
     }
     return undefined;
   }
 
+  /** Numbers a message and writes it, together with others of this turn. */
+  #join(message: Outgoing): void {
+    this.#ledger.complete(message);
+    this.#joiner.add(message);
+  }
+
+  /** Writes joined messages. */
+  #put(frame: string): void {
+    this.#wire?.send(frame);
+    this.#options.written?.();
+  }
+
+  #settleTurn(): void {
+    if (this.#options.soon === undefined) this.flush();
+  }
+
   #write(wire: Wire, frame: string): void {
+    this.flush();
     this.#writes++;
     wire.send(frame);
+  }
+
+  #resize(sizes: FrameSizes): void {
+    this.#sizes = sizes;
+    this.#joiner.resize(sizes);
   }
 
   #pollLater(): false {

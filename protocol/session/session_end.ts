@@ -2,6 +2,7 @@ import type { Clock, Timer } from "../clock.ts";
 import { ACK_DELAY } from "./acknowledger.ts";
 import { ackFrame, byeFrame, type ControlFrame, parseControl, pingFrame } from "./control.ts";
 import type { FrameSizes } from "./frames.ts";
+import type { Soon } from "./joiner.ts";
 import { FIRST_LIMITS, type SessionLimits, widen } from "./limits.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { Receiver } from "./receiver.ts";
@@ -38,6 +39,10 @@ export interface SessionEndOptions {
   readonly events: SessionEvents;
   /** Where time comes from. */
   readonly clock: Clock;
+  /** Joins the messages of one turn; without it, each is a frame of its own. */
+  readonly soon?: Soon | undefined;
+  /** Told that messages of a turn were written, at its end or before. */
+  readonly written?: (() => void) | undefined;
   /** Runs a task after the present one: for peers that want prompt acknowledgements. */
   readonly endTurn?: ((task: () => void) => void) | undefined;
 }
@@ -77,12 +82,14 @@ export class SessionEnd {
 
   /** @param options Bounds, and who listens. */
   constructor(options: SessionEndOptions) {
-    const { limits, sizes, clock, events } = options;
+    const { limits, sizes, clock, soon, written, events } = options;
     this.#options = options;
     this.#sender = new Sender({
       limits,
       sizes,
       clock,
+      soon,
+      written,
       poisoned: (message) => events.poisoned(message),
     });
     this.#receiver = new Receiver(limits, {
@@ -175,6 +182,8 @@ export class SessionEnd {
 
   /** Leaves the wire; what is on it does not matter any more. */
   detach(): void {
+    // Before anything else is read or written: what was sent is on its way.
+    this.#sender.flush();
     this.#wire = undefined;
     this.#ackTimer?.clear();
     this.#ackTimer = undefined;
@@ -284,6 +293,7 @@ export class SessionEnd {
   }
 
   #write(frame: string): void {
+    this.#sender.flush();
     this.#writes++;
     this.#wire?.send(frame);
   }

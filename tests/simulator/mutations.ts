@@ -365,7 +365,7 @@ export const MUTATIONS: readonly Mutation[] = [
     "what may be repeated is forgotten": [
       "if (entry.side !== side || (mayRepeat && this.#mayRepeat(entry))) continue;",
       "if (entry.side !== side) continue;\n      " +
-      "if (this.#mayRepeat(entry)) { this.#inFlight.delete(id); continue; }",
+      "if (this.#mayRepeat(entry)) { this.#inFlight.take(id); continue; }",
     ],
   }),
 ];

@@ -603,9 +603,8 @@ class Player {
       readonly [name: string]: Value;
     };
     if ($like !== undefined) {
-      const frame = this.#take(socket);
-      assert(frame.startsWith("{"), `no message: ${frame.slice(0, 200)}`);
-      return assertEquals(this.#compare(JSON.parse(frame), $like), undefined, frame);
+      const line = this.#takeLine(socket);
+      return assertEquals(this.#compare(JSON.parse(line), $like), undefined, line);
     }
     if (Array.isArray($messages)) return this.#matchMessages(socket, this.#texts($messages));
     if ($begins !== undefined) return this.#matchBegin(socket, this.#texts([$begins])[0]);
@@ -647,6 +646,16 @@ class Player {
       text += frame.slice(1);
       if (frame.startsWith("=")) return text;
     }
+  }
+
+  /** One message; others of its frame stay. */
+  #takeLine(socket: FakeSocket): string {
+    const frame = this.#take(socket);
+    assert(frame.startsWith("{"), `no message: ${frame.slice(0, 200)}`);
+    const end = frame.indexOf("\n");
+    if (end < 0) return frame;
+    socket.said.unshift({ frame: frame.slice(end + 1) });
+    return frame.slice(0, end);
   }
 
   #peek({ said }: FakeSocket): string {

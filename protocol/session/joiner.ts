@@ -1,0 +1,109 @@
+import { type FrameSizes, joinBytes } from "./frames.ts";
+import { countBytes, type Outgoing } from "./outgoing.ts";
+
+/**
+ * Microtasks without another message after which a frame is written. Somebody
+ * who awaits each message sends the next one a few later, before anything could
+ * have left: the runtime's sockets write when all microtasks are done.
+ */
+const PATIENCE = 3;
+
+/** Runs a task soon, in the present turn of the event loop. */
+export type Soon = (task: () => void) => void;
+
+const TURN: Promise<void> = Promise.resolve();
+
+/** Runs a task in the next microtask; it must not throw. Cheaper than `queueMicrotask()`. */
+export function inMicrotask(task: () => void): void {
+  TURN.then(task);
+}
+
+/** Joins messages into frames, in their order. */
+export class Joiner {
+  readonly #write: (frame: string) => void;
+  readonly #soon: Soon | undefined;
+  /** How many bytes a frame may have that joins several messages. */
+  #room: number;
+  #frame = "";
+  /** Whether it holds several messages. */
+  #isJoint = false;
+  #frames = 0;
+  /** Microtasks that are left. */
+  #patience = 0;
+  #isWaiting = false;
+
+  /**
+   * @param sizes How large frames are.
+   * @param write Writes one.
+   * @param soon When; without it, when {@linkcode Joiner.flush} is called.
+   */
+  constructor(sizes: FrameSizes, write: (frame: string) => void, soon: Soon | undefined) {
+    this.#room = joinBytes(sizes);
+    this.#write = write;
+    this.#soon = soon;
+  }
+
+  /** Frames so far, the one that waits included. */
+  get frames(): number {
+    return this.#frames;
+  }
+
+  /** Makes larger or smaller frames from now on. */
+  resize(sizes: FrameSizes): void {
+    this.flush();
+    this.#room = joinBytes(sizes);
+  }
+
+  /** Adds a message; it may be as large as a frame may be, alone. */
+  add({ text }: Outgoing): void {
+    if (this.#frame !== "" && this.#frame.length + 1 + text.length <= this.#room) {
+      this.#frame += "\n" + text;
+      this.#isJoint = true;
+    } else {
+      this.flush();
+      this.#frames++;
+      this.#frame = text;
+      this.#isJoint = false;
+    }
+    this.#patience = PATIENCE;
+    if (this.#isWaiting || this.#soon === undefined) return;
+    this.#isWaiting = true;
+    this.#soon(this.#look);
+  }
+
+  /** Writes what waits. */
+  flush(): void {
+    const frame = this.#frame;
+    if (frame === "") return;
+    this.#frame = "";
+    // Counted once a frame: most texts have as many bytes as units.
+    const fits = !this.#isJoint || frame.length * 3 <= this.#room ||
+      countBytes(frame) <= this.#room;
+    if (fits) this.#write(frame);
+    else this.#writeApart(frame);
+  }
+
+  /** Writes messages that take more bytes than a frame has, in as many frames as that needs. */
+  #writeApart(messages: string): void {
+    let frame = "";
+    let bytes = 0;
+    for (const text of messages.split("\n")) {
+      const size = countBytes(text);
+      if (frame !== "" && bytes + 1 + size <= this.#room) {
+        frame += "\n" + text;
+        bytes += 1 + size;
+      } else {
+        if (frame !== "") this.#write(frame);
+        frame = text;
+        bytes = size;
+      }
+    }
+    this.#write(frame);
+  }
+
+  readonly #look = (): void => {
+    if (this.#frame !== "" && --this.#patience > 0) return this.#soon?.(this.#look);
+    this.#isWaiting = false;
+    this.flush();
+  };
+}
