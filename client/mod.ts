@@ -70,6 +70,20 @@ export type {
   TokenVia,
   WebSocketClientOptions,
 } from "./options.ts";
+export { MCPWebSocketPool, type PoolEvents } from "./pool.ts";
+export type { PoolHealthReport, PoolMemberHealth } from "./pool/health.ts";
+export type {
+  DrainOptions,
+  MCPWebSocketPoolOptions,
+  PoolAddOptions,
+  PoolClientOptions,
+  PoolConnectOptions,
+  PoolLane,
+  PoolRequestOptions,
+  WhenDown,
+} from "./pool/options.ts";
+export type { RouterStats } from "./pool/router.ts";
+export type { PoolMemberStats, PoolStats, PoolTotals } from "./pool/stats.ts";
 export type { Loss } from "./recovery.ts";
 export type { LatencyStats, RequestStats } from "./request_meter.ts";
 export type { ConnectionStats } from "./stats.ts";
