@@ -1,4 +1,5 @@
 import { ulid } from "@std/ulid";
+import { afterTurn } from "../protocol/after_turn.ts";
 import type { Clock } from "../protocol/clock.ts";
 import {
   type End,
@@ -86,6 +87,7 @@ export class ClientSession {
       sizes,
       clock,
       soon: inMicrotask,
+      endTurn: afterTurn,
       events: {
         message: (text) => this.#events?.message(text),
         poisoned,

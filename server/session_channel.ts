@@ -1,3 +1,4 @@
+import { afterTurn } from "../protocol/after_turn.ts";
 import type { Channel, ChannelSink, Throttle } from "../protocol/channel.ts";
 import type { Clock, Timer } from "../protocol/clock.ts";
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
@@ -111,7 +112,7 @@ export class SessionChannel implements Channel, Holder {
       clock,
       soon: inMicrotask,
       written: () => this.#backlog?.written(),
-      endTurn: (task) => setImmediate(task),
+      endTurn: afterTurn,
       events: {
         message: (text) => this.#reader.read(text),
         control: (frame) => this.#steer(frame),

@@ -19,6 +19,8 @@ export interface SenderOptions {
   readonly soon?: Soon | undefined;
   /** Told that messages of a turn were written, at its end or before. */
   readonly written?: (() => void) | undefined;
+  /** Runs a task after the present turn; without it, senders are never made to wait for that. */
+  readonly endTurn?: ((task: () => void) => void) | undefined;
   /** Told of a message that never gets through, whatever is tried. */
   readonly poisoned: (message: Outgoing) => void;
 }
@@ -31,6 +33,11 @@ interface Open {
 
 /** Pieces wait while more than this is in the socket, in bytes: the rest is for small messages. */
 const PACE_BYTES = 512 * 1024;
+/**
+ * After this much in one turn senders wait for its end, in UTF-16 units: nothing
+ * leaves before, and the peer could be at work already.
+ */
+const TURN_UNITS = 32 * 1024;
 /** How often a full socket is looked at, in milliseconds; it tells nothing by itself. */
 const POLL_INTERVAL = 5;
 /** Resumes that a message may be the first one the peer lacks, before something else is tried. */
@@ -51,6 +58,9 @@ export class Sender {
   /** Told apart by it, whether somebody who is told has changed the wire meanwhile. */
   #wires = 0;
   #writes = 0;
+  /** What was written since something was read, in UTF-16 units. */
+  #unread = 0;
+  #isResting = false;
   #poll: Timer | undefined;
   #room: PromiseWithResolvers<void> | undefined;
 
@@ -108,8 +118,8 @@ export class Sender {
    */
   get isBusy(): boolean {
     if (this.#wire !== undefined) {
-      return this.#ledger.waiting > 0 || !this.#ledger.hasRoom(1, this.#window) ||
-        this.#wire.isCongested;
+      return this.#isResting || this.#ledger.waiting > 0 ||
+        !this.#ledger.hasRoom(1, this.#window) || this.#wire.isCongested;
     }
     const { bufferMessages, bufferBytes } = this.#options.limits;
     return this.size >= bufferMessages || this.bytes >= bufferBytes;
@@ -166,6 +176,11 @@ export class Sender {
   agree(peer: SessionLimits): void {
     this.#window = narrow(this.#options.limits, peer);
     this.#pump();
+  }
+
+  /** Notes that something is read: another turn has begun. */
+  beginTurn(): void {
+    this.#unread = 0;
   }
 
   /** Writes what is about to be at once: what follows must not come before it. */
@@ -306,6 +321,19 @@ export class Sender {
   #put(frame: string): void {
     this.#wire?.send(frame);
     this.#options.written?.();
+    this.#unread += frame.length;
+    if (this.#unread > TURN_UNITS && !this.#isResting) this.#rest();
+  }
+
+  #rest(): void {
+    const { endTurn } = this.#options;
+    if (endTurn === undefined) return;
+    this.#isResting = true;
+    endTurn(() => {
+      this.#isResting = false;
+      this.#unread = 0;
+      this.#wake();
+    });
   }
 
   #settleTurn(): void {

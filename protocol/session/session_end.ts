@@ -43,7 +43,7 @@ export interface SessionEndOptions {
   readonly soon?: Soon | undefined;
   /** Told that messages of a turn were written, at its end or before. */
   readonly written?: (() => void) | undefined;
-  /** Runs a task after the present one: for peers that want prompt acknowledgements. */
+  /** Runs a task after the present turn: what was written leaves before it. */
   readonly endTurn?: ((task: () => void) => void) | undefined;
 }
 
@@ -82,7 +82,7 @@ export class SessionEnd {
 
   /** @param options Bounds, and who listens. */
   constructor(options: SessionEndOptions) {
-    const { limits, sizes, clock, soon, written, events } = options;
+    const { limits, sizes, clock, soon, written, endTurn, events } = options;
     this.#options = options;
     this.#sender = new Sender({
       limits,
@@ -90,6 +90,7 @@ export class SessionEnd {
       clock,
       soon,
       written,
+      endTurn,
       poisoned: (message) => events.poisoned(message),
     });
     this.#receiver = new Receiver(limits, {
@@ -202,6 +203,7 @@ export class SessionEnd {
   receive(frame: string): void {
     const wire = this.#wire;
     if (wire === undefined) return;
+    this.#sender.beginTurn();
     const written = this.#written;
     this.#read(frame);
     // An answer that was written meanwhile is as good as an acknowledgement.
