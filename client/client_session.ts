@@ -1,5 +1,6 @@
 import { ulid } from "@std/ulid";
 import { afterTurn } from "../protocol/after_turn.ts";
+import { inMicrotask } from "../protocol/microtask.ts";
 import type { Clock } from "../protocol/clock.ts";
 import {
   type End,
@@ -10,7 +11,6 @@ import {
   type Welcome,
 } from "../protocol/session/control.ts";
 import type { FrameSizes } from "../protocol/session/frames.ts";
-import { inMicrotask } from "../protocol/session/joiner.ts";
 import { FIRST_LIMITS, type SessionLimits } from "../protocol/session/limits.ts";
 import type { Outgoing } from "../protocol/session/outgoing.ts";
 import { SessionEnd, type SteeringFrame } from "../protocol/session/session_end.ts";

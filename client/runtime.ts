@@ -41,6 +41,8 @@ interface RuntimeGlobals {
 }
 
 const runtime = globalThis as unknown as RuntimeGlobals;
+/** Variables that may be read: to ask again before each dial takes as long as to send 20 messages. */
+const READABLE: Set<string> = new Set();
 
 /**
  * Whether `new WebSocket()` takes headers: Deno, Node and Bun do, browsers and
@@ -105,7 +107,15 @@ export function openSocket(request: SocketRequest): WebSocket {
  */
 export function readVariable(name: string): string | undefined {
   if (runtime.Deno === undefined) return runtime.process?.env?.[name];
-  return isGranted({ name: "env", variable: name }) ? runtime.Deno.env.get(name) : undefined;
+  if (!READABLE.has(name) && !isGranted({ name: "env", variable: name })) return undefined;
+  READABLE.add(name);
+  try {
+    return runtime.Deno.env.get(name);
+  } catch {
+    // The permission was given back meanwhile.
+    READABLE.delete(name);
+    return undefined;
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
 import { afterTurn } from "../protocol/after_turn.ts";
+import { inMicrotask } from "../protocol/microtask.ts";
 import type { Channel, ChannelSink, Throttle } from "../protocol/channel.ts";
 import type { Clock, Timer } from "../protocol/clock.ts";
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
@@ -19,7 +20,6 @@ import {
 import { awaitDelivery } from "../protocol/session/delivery.ts";
 import { OPEN_SIZES } from "../protocol/session/frames.ts";
 import { Handover } from "../protocol/session/handover.ts";
-import { inMicrotask } from "../protocol/session/joiner.ts";
 import { countBytes, Outgoing } from "../protocol/session/outgoing.ts";
 import { SessionEnd, type SteeringFrame } from "../protocol/session/session_end.ts";
 import type { SendOptions } from "../protocol/transport.ts";

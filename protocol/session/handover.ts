@@ -1,5 +1,5 @@
 import type { JsonRpcMessage } from "../jsonrpc.ts";
-import { inMicrotask } from "./joiner.ts";
+import { inMicrotask } from "../microtask.ts";
 
 /**
  * Hands messages to the application as they come, but an answer never in the

@@ -11,13 +11,6 @@ const PATIENCE = 3;
 /** Runs a task soon, in the present turn of the event loop. */
 export type Soon = (task: () => void) => void;
 
-const TURN: Promise<void> = Promise.resolve();
-
-/** Runs a task in the next microtask; it must not throw. Cheaper than `queueMicrotask()`. */
-export function inMicrotask(task: () => void): void {
-  TURN.then(task);
-}
-
 /** Joins messages into frames, in their order. */
 export class Joiner {
   readonly #write: (frame: string) => void;

@@ -25,8 +25,9 @@ export function encodeTime(timestamp: number): string {
 /** Draws the last 16 characters of a ULID. */
 export function encodeRandom(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(RANDOM_LENGTH));
-  return Array.from(bytes, (byte) => ALPHABET.charAt(byte % ALPHABET.length))
-    .join("");
+  let text = "";
+  for (const byte of bytes) text += ALPHABET.charAt(byte % ALPHABET.length);
+  return text;
 }
 
 /** Adds one to a number written in base 32. */
