@@ -164,7 +164,8 @@ export class ClientSession {
     this.#attempt++;
     wire.send(helloFrame(this.#hello()));
     // Only the first hello cannot find a session that has heard the messages behind it.
-    if (this.#attempt === 1) this.#end.attach(wire, { received: 0, limits: FIRST_LIMITS });
+    if (this.#attempt > 1) return;
+    this.#end.attach(wire, { received: 0, limits: FIRST_LIMITS, isAssumed: true });
   }
 
   /**

@@ -1,9 +1,15 @@
 import { narrow, type SessionLimits } from "./limits.ts";
 
-/** How long a message may go unacknowledged, in milliseconds. */
-export const ACK_DELAY = 200;
+/**
+ * How long a message may go unacknowledged, in milliseconds. Who waits for it
+ * asks by a ping; all others only hold what they would send again, and an
+ * acknowledgement of each lone message costs as much as the message.
+ */
+export const ACK_DELAY = 1_000;
 /** Messages after which the peer is told, if the window is not smaller than four times that. */
 const ACK_EVERY = 256;
+/** What the peer holds on to at most before it is told, in UTF-16 units. */
+const ACK_UNITS = 32 * 1024;
 
 /** Counts what was handed to the application, and says when the peer has to be told. */
 export class Acknowledger {
@@ -24,7 +30,7 @@ export class Acknowledger {
   agree(peer: SessionLimits): void {
     const { bufferMessages, bufferBytes } = narrow(this.#limits, peer);
     this.#every = Math.max(1, Math.min(ACK_EVERY, Math.floor(bufferMessages / 4)));
-    this.#units = bufferBytes / 4;
+    this.#units = Math.min(ACK_UNITS, bufferBytes / 4);
   }
 
   /** How many messages were handed to the application. */

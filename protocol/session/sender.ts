@@ -19,6 +19,8 @@ export interface SenderOptions {
   readonly soon?: Soon | undefined;
   /** Told that messages of a turn were written, at its end or before. */
   readonly written?: (() => void) | undefined;
+  /** Told that a message left whose sender waits until the peer has it. */
+  readonly awaited?: (() => void) | undefined;
   /** Runs a task after the present turn; without it, senders are never made to wait for that. */
   readonly endTurn?: ((task: () => void) => void) | undefined;
   /** Told of a message that never gets through, whatever is tried. */
@@ -270,6 +272,7 @@ export class Sender {
     if (cutter.isDone) {
       this.#open = undefined;
       this.#ledger.complete(message);
+      if (message.settled !== undefined) this.#options.awaited?.();
     }
     this.#write(wire, frame);
     return true;
@@ -315,6 +318,7 @@ export class Sender {
   #join(message: Outgoing): void {
     this.#ledger.complete(message);
     this.#joiner.add(message);
+    if (message.settled !== undefined) this.#options.awaited?.();
   }
 
   /** Writes joined messages. */

@@ -55,8 +55,12 @@ export interface Terms {
   readonly limits: SessionLimits;
   /** Whether it wants every turn to be answered. */
   readonly promptAck?: boolean | undefined;
+  /** Whether it has not said so yet, and {@linkcode SessionEnd.agree} follows. */
+  readonly isAssumed?: boolean | undefined;
 }
 
+/** The mark of pings whose answer tells how far the peer is, and nothing else. */
+const ASK = "ack";
 const BRACE = 0x7b;
 const BRACKET = 0x5b;
 const PLUS = 0x2b;
@@ -79,6 +83,10 @@ export class SessionEnd {
   /** Control frames that were written so far. */
   #writes = 0;
   #ackTimer: Timer | undefined;
+  /** Whether the peer has said nothing on the present wire: it is to get messages only. */
+  #isAssumed = false;
+  /** Whether somebody waits until the peer has what was written in this turn. */
+  #isAsking = false;
 
   /** @param options Bounds, and who listens. */
   constructor(options: SessionEndOptions) {
@@ -91,6 +99,7 @@ export class SessionEnd {
       soon,
       written,
       endTurn,
+      awaited: () => this.#askSoon(),
       poisoned: (message) => events.poisoned(message),
     });
     this.#receiver = new Receiver(limits, {
@@ -165,8 +174,9 @@ export class SessionEnd {
    * @param wire The wire.
    * @param terms What the peer said; its count was judged before.
    */
-  attach(wire: Wire, { received, limits, promptAck = false }: Terms): void {
+  attach(wire: Wire, { received, limits, promptAck = false, isAssumed = false }: Terms): void {
     this.detach();
+    this.#isAssumed = isAssumed;
     this.#wire = wire;
     this.#promptAck = promptAck;
     this.#receiver.tell();
@@ -176,9 +186,11 @@ export class SessionEnd {
 
   /** Notes what the peer said where the wire was attached before it did. */
   agree({ received, limits }: Terms): void {
+    this.#isAssumed = false;
     this.#receiver.agree(limits);
     this.#sender.acknowledge(received);
     this.#sender.agree(limits);
+    this.#ask();
   }
 
   /** Leaves the wire; what is on it does not matter any more. */
@@ -189,6 +201,7 @@ export class SessionEnd {
     this.#ackTimer?.clear();
     this.#ackTimer = undefined;
     this.#turn = undefined;
+    this.#isAsking = false;
     this.#receiver.reset();
     this.#sender.detach();
   }
@@ -222,6 +235,7 @@ export class SessionEnd {
 
   /** Says goodbye, or answers it. */
   bye(count: number): void {
+    this.#isAsking = false;
     this.#write(byeFrame(count));
   }
 
@@ -229,6 +243,19 @@ export class SessionEnd {
   end(reason: Error): void {
     this.detach();
     this.#sender.end(reason);
+  }
+
+  /** Asks how far the peer is when this turn is over, as somebody waits until it has a message. */
+  #askSoon(): void {
+    if (this.#isAsking || this.#options.endTurn === undefined) return;
+    this.#isAsking = true;
+    this.#options.endTurn(() => this.#ask());
+  }
+
+  #ask(): void {
+    if (!this.#isAsking || this.#isAssumed) return;
+    this.#isAsking = false;
+    this.ping(ASK);
   }
 
   /** Frames that were written so far. */

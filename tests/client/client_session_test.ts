@@ -6,6 +6,11 @@ import type { Json } from "../support/json_socket.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { FakeWire, limits, messagesIn, notification, request } from "../protocol/session/_wires.ts";
 
+/** Until the messages of this turn have been written. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** A session, and what it tells. */
 class Sessions {
   readonly clock = new ManualClock();
@@ -119,7 +124,7 @@ Deno.test("ClientSession tells the older connection that it is left, and ignores
   assertEquals(sessions.take(), [["new opened", true, 0]]);
 });
 
-Deno.test("ClientSession lets what is small ride behind the first hello alone", () => {
+Deno.test("ClientSession lets what is small ride behind the first hello alone", async () => {
   const sessions = new Sessions();
   const { session } = sessions;
   assertEquals(session.mayRide(1), false);
@@ -128,6 +133,7 @@ Deno.test("ClientSession lets what is small ride behind the first hello alone", 
   assertEquals(session.mayRide(21_846), false);
   session.send(request(1, { padding: 20_000 }));
   assertEquals([session.mayRide(1_000), session.mayRide(5_000)], [true, false]);
+  await turn();
   assertEquals(messagesIn(wire.frames.slice(1)).length, 1);
   session.receive(wire, welcome());
   assertEquals(session.mayRide(1), false);
@@ -136,11 +142,12 @@ Deno.test("ClientSession lets what is small ride behind the first hello alone", 
   assertEquals(session.mayRide(1), false);
 });
 
-Deno.test("ClientSession sends nothing but hello before the second welcome, then what is missing", () => {
+Deno.test("ClientSession sends nothing but hello before the second welcome, then what is missing", async () => {
   const sessions = new Sessions();
   const { session } = sessions;
   const first = sessions.welcomed();
   for (let n = 1; n <= 3; n++) session.send(notification(n));
+  await turn();
   assertEquals(messagesIn(first.take()).length, 3);
   session.leave();
   session.send(notification(4));
@@ -148,6 +155,7 @@ Deno.test("ClientSession sends nothing but hello before the second welcome, then
   assertEquals(second.take().length, 1);
   sessions.take();
   session.receive(second, welcome({ resumed: true, received: 2 }));
+  await turn();
   const sent = messagesIn(second.take()).map((text) => JSON.parse(text).params.n);
   assertEquals(sent, [3, 4]);
   assertEquals(sessions.take(), [["opened", true, 2]]);
@@ -165,7 +173,7 @@ Deno.test("ClientSession resumes a session whose first welcome was lost", () => 
   assertEquals([messagesIn(wire.take()), session.bufferedMessages], [[], 0]);
 });
 
-Deno.test("ClientSession begins a session anew whose first hello never came through", () => {
+Deno.test("ClientSession begins a session anew whose first hello never came through", async () => {
   const sessions = new Sessions();
   const { session } = sessions;
   sessions.open();
@@ -173,6 +181,7 @@ Deno.test("ClientSession begins a session anew whose first hello never came thro
   const wire = sessions.open();
   wire.take();
   session.receive(wire, welcome());
+  await turn();
   assertEquals(messagesIn(wire.take()).length, 1);
 });
 
@@ -270,13 +279,14 @@ Deno.test("ClientSession pings with a mark, and hears the answer", () => {
   assertEquals(sessions.take(), [["pong", 5]]);
 });
 
-Deno.test("ClientSession.bye() says what was sent, once, and hears no message after it", () => {
+Deno.test("ClientSession.bye() says what was sent, once, and hears no message after it", async () => {
   const sessions = new Sessions();
   const { session } = sessions;
   assertEquals(session.bye(), false);
   const wire = sessions.welcomed();
   let error: unknown = "unsettled";
   session.send(notification(1, { settled: (settled) => error = settled }));
+  await turn();
   wire.take();
   assertEquals([session.bye(), session.bye(), wire.take()], [true, true, ['["bye",1]']]);
   sessions.take();

@@ -52,13 +52,13 @@ Deno.test("SessionStore holds what the client has not acknowledged", async () =>
   const [texts] = [...store.texts.values()];
   const numbers = () => texts!.map((text) => JSON.parse(text).params.i);
   assertEquals(numbers(), [0, 1, 2]);
+  await until(() => peer.waiting === 3);
   peer.say("ack", 2);
   await until(() => texts!.length === 1);
   await peer.drop();
   await until(() => !sessions[0]!.isAttached);
   sessions[0]!.post(note(3));
   assertEquals(numbers(), [2, 3]);
-  await until(() => peer.waiting === 3);
   assertEquals((await peer.open()).resumed, true);
   await until(() => texts!.length === 1);
   peer.ack();

@@ -51,8 +51,8 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     "the client repeats an attempt's number": ["this.#attempt++;", "this.#attempt ||= 1;"],
     "the client sends on every connection before it is welcomed": [
-      "if (this.#attempt === 1) this.#end.attach(wire, { received: 0, limits: FIRST_LIMITS });",
-      "this.#end.attach(wire, { received: 0, limits: FIRST_LIMITS });",
+      "if (this.#attempt > 1) return;",
+      "",
     ],
     "the client goes on with a session that the server does not know": [
       'if (!resumed && isGone) return events?.unknown(reason ?? "no reason given");',

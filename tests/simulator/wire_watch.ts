@@ -29,7 +29,7 @@ interface News {
 }
 
 /** How long a message may go unacknowledged, in milliseconds. */
-const MAX_ACK_DELAY = 250;
+const MAX_ACK_DELAY = 1_050;
 
 /** What is known of one connection. */
 class Watched {

@@ -92,10 +92,10 @@ function endTurn({ tasks }: Setting): void {
 
 // Acknowledging.
 
-Deno.test("SessionEnd acknowledges 200 ms after the first message that it did not tell of", () => {
+Deno.test("SessionEnd acknowledges a second after the first message that it did not tell of", () => {
   const { end, wire, clock } = attached();
   end.receive("{1}");
-  clock.advance(150);
+  clock.advance(950);
   end.receive("{2}\n{3}");
   clock.advance(49);
   assertEquals([wire.take(), clock.timers], [[], 1]);
@@ -103,7 +103,7 @@ Deno.test("SessionEnd acknowledges 200 ms after the first message that it did no
   assertEquals([wire.take(), clock.timers], [['["ack",3]'], 0]);
   clock.advance(10_000);
   end.receive("={4}");
-  clock.advance(200);
+  clock.advance(1_000);
   assertEquals([wire.take(), clock.timers], [['["ack",4]'], 0]);
 });
 
@@ -146,7 +146,7 @@ Deno.test("SessionEnd does not acknowledge what nobody listens to", () => {
   clock.advance(10_000);
   assertEquals([wire.frames, clock.timers, end.received], [[], 0, 0]);
   end.listen();
-  clock.advance(200);
+  clock.advance(1_000);
   assertEquals([wire.frames, end.received], [['["ack",2]'], 2]);
 });
 
@@ -228,7 +228,7 @@ Deno.test("SessionEnd ends no turn promptly unless the peer wants it", () => {
 Deno.test("SessionEnd acknowledges in time where nobody ends its turns", () => {
   const { end, wire, clock } = attached({ promptAck: true, endTurn: undefined });
   end.receive("{}");
-  clock.advance(200);
+  clock.advance(1_000);
   assertEquals(wire.frames, ['["ack",1]']);
 });
 
@@ -706,4 +706,46 @@ Deno.test("SessionEnd takes a cancelled request back, and its peer forgets the p
   assertEquals(messagesIn(wire.frames), [notification(2).text]);
   carry(a, b, Infinity);
   assertEquals([b.got, b.end.received, a.end.sent], [[notification(2).text], 1, 1]);
+});
+
+// Asking how far the peer is.
+
+Deno.test("SessionEnd pings behind messages that are waited for, once a turn", () => {
+  const setting = setUp();
+  const { end, wire, clock } = setting;
+  end.attach(wire, { received: 0, limits: limits() });
+  let delivered = 0;
+  for (let n = 1; n <= 3; n++) {
+    end.send(new Outgoing(undefined, `{"n":${n}}`, () => delivered++));
+  }
+  assertEquals(wire.frames.length, 3);
+  endTurn(setting);
+  assertEquals(wire.take().slice(3), ['["ping","ack",0]']);
+  end.receive('["pong","ack",2]');
+  assertEquals([delivered, wire.frames, clock.timers], [2, [], 0]);
+});
+
+Deno.test("SessionEnd does not ping behind messages that nobody waits for", () => {
+  const setting = setUp();
+  const { end, wire } = setting;
+  end.attach(wire, { received: 0, limits: limits() });
+  end.send(new Outgoing(undefined, "{}"));
+  endTurn(setting);
+  assertEquals(wire.take(), ["{}"]);
+});
+
+Deno.test("SessionEnd pings only when the peer has said what it takes, and not on a later wire", () => {
+  const setting = setUp();
+  const { end, wire } = setting;
+  end.attach(wire, { received: 0, limits: limits(), isAssumed: true });
+  end.send(new Outgoing(undefined, "{}", () => {}));
+  endTurn(setting);
+  assertEquals(wire.take(), ["{}"]);
+  end.agree({ received: 0, limits: limits() });
+  assertEquals(wire.take(), ['["ping","ack",0]']);
+
+  end.send(new Outgoing(undefined, "{2}", () => {}));
+  end.detach();
+  endTurn(setting);
+  assertEquals(wire.take(), ["{2}"]);
 });
