@@ -148,18 +148,55 @@ export function isObject(value: unknown): value is JsonRpcParams {
  * the answer. The error holds nothing of the text.
  */
 export function parseMessage(text: string, maxDepth: number = MAX_DEPTH): JsonRpcMessage {
-  if (BATCH_REGEXP.test(text)) throw invalidRequest(NO_BATCHES);
+  if (isBatch(text)) throw invalidRequest(NO_BATCHES);
   if (text.length > SCAN_FROM && isTextTooDeep(text, maxDepth)) {
     return refuseUnread(text, depthFault(maxDepth));
   }
   const value = parseJson(text);
   const fault = findFault(value) ?? findDepthFault(text, value, maxDepth);
   if (fault === undefined) return value as JsonRpcMessage;
-  const id = isObject(value) && isRequestId(value.id) ? value.id : undefined;
-  return refuse(fault, id, isAnswer(value));
+  return refuseValue(value, fault);
 }
 
-/** JSON that begins as an array does: it need not be parsed to be refused. */
+/**
+ * The values in one frame of text that holds a batch, unchecked.
+ *
+ * @param text What the peer sent; it begins as an array does.
+ * @param maxItems How many there may be.
+ * @param maxDepth How deep arrays and objects may be nested in each.
+ * @throws {MCPRpcError} If the text is no JSON (-32700), or an array that is
+ * empty, has too many items or is nested too deep (-32600).
+ */
+export function parseBatch(text: string, maxItems: number, maxDepth: number): readonly unknown[] {
+  if (text.length > SCAN_FROM && isTextTooDeep(text, maxDepth + 1)) {
+    throw invalidRequest(depthFault(maxDepth));
+  }
+  const items = parseJson(text) as readonly unknown[];
+  if (items.length === 0) throw invalidRequest("a batch must not be empty");
+  if (items.length <= maxItems) return items;
+  throw invalidRequest(
+    `a batch must have at most ${maxItems} items: current value is ${items.length}`,
+  );
+}
+
+/**
+ * The message that one item of a batch is.
+ *
+ * @param value The item.
+ * @param maxDepth How deep arrays and objects may be nested in it.
+ * @throws {MCPRpcError} If it is none (-32600).
+ */
+export function checkMessage(value: unknown, maxDepth: number): JsonRpcMessage {
+  const fault = findFault(value) ??
+    (isTooDeep(value, maxDepth) ? depthFault(maxDepth) : undefined);
+  return fault === undefined ? value as JsonRpcMessage : refuseValue(value, fault);
+}
+
+/** Whether JSON begins as an array does: it need not be parsed to be refused. */
+export function isBatch(text: string): boolean {
+  return BATCH_REGEXP.test(text);
+}
+
 const BATCH_REGEXP = /^[ \t\r\n]*\[/;
 const NO_BATCHES = "batches were not negotiated";
 
@@ -188,6 +225,11 @@ function refuseUnread(text: string, fault: string): JsonRpcMessage {
   return refuse(fault, isRequestId(id) ? id : undefined, envelope?.isAnswer === true);
 }
 
+function refuseValue(value: unknown, fault: string): JsonRpcMessage {
+  const id = isObject(value) && isRequestId(value.id) ? value.id : undefined;
+  return refuse(fault, id, isAnswer(value));
+}
+
 function refuse(fault: string, id: RequestId | undefined, isAnswer: boolean): JsonRpcMessage {
   if (!isAnswer) throw invalidRequest(fault, id);
   // Its id is one of ours: sent back in an error, it would hit a request of the peer's.
@@ -196,7 +238,8 @@ function refuse(fault: string, id: RequestId | undefined, isAnswer: boolean): Js
   return errorResponse(error, id);
 }
 
-function invalidRequest(fault: string, id?: RequestId): MCPRpcError {
+/** The error of what is no message, or not taken. */
+export function invalidRequest(fault: string, id?: RequestId): MCPRpcError {
   return new MCPRpcError(ERROR_CODES.INVALID_REQUEST, `Invalid request: ${fault}`, { id });
 }
 

@@ -35,6 +35,9 @@ export const LEGACY_VERSIONS: readonly string[] = [
 /** The modern revisions spoken here, the newest first. */
 export const MODERN_VERSIONS: readonly string[] = ["2026-07-28"];
 
+/** The only revision with JSON-RPC batches: the next one has removed them. */
+export const BATCH_VERSION = "2025-03-26";
+
 /** The notification that asks the peer to stop working on a request. */
 export const CANCELLED = "notifications/cancelled";
 /** The notification that tells how far a request has come. */

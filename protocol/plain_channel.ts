@@ -1,3 +1,4 @@
+import { BatchAnswers, type BatchItem, BatchTerms } from "./batch.ts";
 import type { Channel, ChannelSink, Throttle } from "./channel.ts";
 import type { Clock } from "./clock.ts";
 import { CLOSE_CODES } from "./close_codes.ts";
@@ -18,6 +19,8 @@ export interface PlainChannelOptions {
   readonly maxReceiveBytes: number;
   /** How deep a message may nest; 64 by default. */
   readonly maxDepth?: number | undefined;
+  /** How many messages a batch may hold; 100 by default. */
+  readonly maxBatchItems?: number | undefined;
   /** Bounds how much the peer sends. */
   readonly throttle?: Throttle | undefined;
   /** Where time comes from. */
@@ -33,6 +36,8 @@ export class PlainChannel implements Channel {
   readonly #link: Link;
   readonly #sink: ChannelSink;
   readonly #reader: PlainReader;
+  readonly #terms = new BatchTerms();
+  readonly #answers: BatchAnswers;
   readonly #throttle: Throttle | undefined;
   /** What may wait for a peer that does not read: one message beyond the high-water mark. */
   readonly #maxBufferedBytes: number;
@@ -57,9 +62,19 @@ export class PlainChannel implements Channel {
     this.#maxBufferedBytes = options.maxSendBytes + HIGH_WATER;
     this.#throttle = options.throttle;
     this.#held = new HeldFrames(options.maxReceiveBytes);
+    this.#answers = new BatchAnswers({
+      write: (text) => void this.#write(text),
+      maxBytes: options.maxSendBytes,
+      clock: options.clock,
+    });
     this.#reader = new PlainReader(
       {
-        message: (message) => sink.message(message),
+        message: (message) => {
+          this.#terms.asked(message);
+          this.#answers.heard(message);
+          sink.message(message);
+        },
+        batch: (items) => this.#takeBatch(items),
         fault: (error, reply) => {
           sink.fault(error);
           link.send(JSON.stringify(reply));
@@ -69,6 +84,7 @@ export class PlainChannel implements Channel {
       options.end,
       options.maxReceiveBytes,
       options.maxDepth,
+      { terms: this.#terms, maxItems: options.maxBatchItems },
     );
     link.redirect({ frame: (data) => this.#take(data), closed: (info) => this.#closed(info) });
     for (const frame of frames) this.#held.hold(frame);
@@ -91,7 +107,7 @@ export class PlainChannel implements Channel {
 
   /** See {@linkcode Channel}. */
   get heldBytes(): number {
-    return this.#link.bufferedAmount;
+    return this.#link.bufferedAmount + this.#answers.bytes;
   }
 
   /** See {@linkcode Channel}. */
@@ -102,13 +118,13 @@ export class PlainChannel implements Channel {
   }
 
   /** See {@linkcode Channel}. */
-  send(text: string, _message?: JsonRpcMessage, options?: SendOptions): void | Promise<void> {
+  send(text: string, message?: JsonRpcMessage, options?: SendOptions): void | Promise<void> {
     if (options?.delivered === true) throw unconfirmedError();
-    const link = this.#link;
-    link.send(text);
-    if (!link.isCongested) return;
-    if (link.bufferedAmount <= this.#maxBufferedBytes) return link.drained();
-    this.#violate(CLOSE_CODES.SLOW_CONSUMER, "The peer reads too slowly");
+    if (message !== undefined) {
+      this.#terms.answered(message);
+      if (this.#answers.keep(message, text)) return;
+    }
+    return this.#write(text);
   }
 
   /** See {@linkcode Channel}. */
@@ -124,6 +140,14 @@ export class PlainChannel implements Channel {
   /** See {@linkcode Channel}. */
   close(code: number, reason: string): void {
     this.#link.close(code, reason);
+  }
+
+  #write(text: string): void | Promise<void> {
+    const link = this.#link;
+    link.send(text);
+    if (!link.isCongested) return;
+    if (link.bufferedAmount <= this.#maxBufferedBytes) return link.drained();
+    this.#violate(CLOSE_CODES.SLOW_CONSUMER, "The peer reads too slowly");
   }
 
   /** Takes a frame that comes in now. */
@@ -143,6 +167,15 @@ export class PlainChannel implements Channel {
     this.#violate(CLOSE_CODES.CLIENT_PROTOCOL_ERROR, "Too many messages before the start");
   }
 
+  /** A batch counts with each of its messages. */
+  #takeBatch(items: readonly BatchItem[]): void {
+    const more = items.length - 1;
+    const wait = more > 0 ? this.#throttle?.take("", more) ?? 0 : 0;
+    if (wait > 0) return this.#slowDown(wait);
+    const { message, fault } = this.#sink;
+    this.#answers.read(items, message.bind(this.#sink), fault.bind(this.#sink));
+  }
+
   #slowDown(wait: number): void {
     if (this.#isViolated) return;
     const seconds = Math.ceil(wait / 1_000);
@@ -153,6 +186,7 @@ export class PlainChannel implements Channel {
   #violate(code: number, reason: string): void {
     this.#isViolated = true;
     this.#held = undefined;
+    this.#answers.clear();
     this.#sink.fault(
       new MCPConnectionError(reason, { kind: "protocol", code, retryable: false }),
     );
@@ -161,6 +195,7 @@ export class PlainChannel implements Channel {
 
   #closed(info: CloseInfo): void {
     this.#held = undefined;
+    this.#answers.clear();
     this.#sink.closed(info);
   }
 }

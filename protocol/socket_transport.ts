@@ -37,6 +37,13 @@ export interface SocketTransportOptions {
    * @default {64}
    */
   readonly maxDepth?: number | undefined;
+  /**
+   * How many messages a batch may hold, which peers of revision 2025-03-26 may
+   * send. A larger one is answered with -32600.
+   *
+   * @default {100}
+   */
+  readonly maxBatchItems?: number | undefined;
   /** Bounds how much the peer sends; whoever sends more is sent away with 4429. */
   readonly throttle?: Throttle | undefined;
   /** Given to the application with every message. */
@@ -87,6 +94,7 @@ export class SocketTransport implements Transport, AsyncDisposable {
       maxSendBytes = maxBytes,
       maxReceiveBytes = maxBytes,
       maxDepth,
+      maxBatchItems,
       throttle,
       clock = systemClock,
     } = options;
@@ -102,6 +110,7 @@ export class SocketTransport implements Transport, AsyncDisposable {
       maxSendBytes,
       maxReceiveBytes,
       maxDepth,
+      maxBatchItems,
       throttle,
       clock,
     });

@@ -204,10 +204,10 @@ export class Connections {
       seat?.free();
       return this.#turnAway(link);
     }
-    const { maxMessageBytes: maxReceiveBytes, maxSendBytes, maxDepth, rate, clock } =
+    const { maxMessageBytes: maxReceiveBytes, maxSendBytes, maxDepth, maxBatchItems, rate, clock } =
       this.#options.settings;
     const throttle = rate && new TrafficLimit(rate, clock);
-    const bounds = { maxSendBytes, maxReceiveBytes, maxDepth, throttle };
+    const bounds = { maxSendBytes, maxReceiveBytes, maxDepth, maxBatchItems, throttle };
     const options = { end: "server", ...bounds, clock } as const;
     const open: OpenChannel = (sink) => new PlainChannel(link, sink, options, frames);
     this.#serve(
@@ -268,13 +268,15 @@ export class Connections {
     origin: WebSocketServerTransportOptions,
   ): WebSocketServerTransport {
     const { settings, metrics, reporter } = this.#options;
-    const { maxMessageBytes, maxSendBytes, maxInFlight, maxDepth, rate, clock } = settings;
+    const { maxMessageBytes, maxSendBytes, maxInFlight, maxDepth, maxBatchItems, rate, clock } =
+      settings;
     const session = new WebSocketServerTransport(source, {
       ...origin,
       maxMessageBytes,
       maxSendBytes,
       maxInFlight,
       maxDepth,
+      maxBatchItems,
       rate,
       clock,
       meter: metrics,

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "../protocol/clock.ts";
+import { MAX_BATCH } from "../protocol/batch.ts";
 import { DEEPEST, MAX_DEPTH } from "../protocol/nesting.ts";
 import type { Logger } from "../protocol/transport.ts";
 import type { AdmissionOptions } from "./admission.ts";
@@ -116,6 +117,13 @@ export interface WebSocketHandlerOptions {
    */
   maxDepth?: number | undefined;
   /**
+   * How many messages a batch may hold, which clients of revision 2025-03-26
+   * may send over plain `mcp`. A larger one is answered with -32600.
+   *
+   * @default {100}
+   */
+  maxBatchItems?: number | undefined;
+  /**
    * How much one client may send; by default as much as it likes. Above that
    * its connection is closed with 4429. A session goes on when its client comes
    * back, and finds its rates as they were.
@@ -196,6 +204,7 @@ export interface HandlerSettings {
   readonly maxInFlight: number;
   /** How deep a message may nest. */
   readonly maxDepth: number;
+  readonly maxBatchItems: number;
   /** How much one client may send. */
   readonly rate: RateOptions | undefined;
   /** How many topics and resources clients may be subscribed to. */
@@ -247,6 +256,7 @@ export function resolveHandlerOptions(
     maxConnectionsPerPrincipal = 5,
     maxInFlight = 16_384,
     maxDepth = MAX_DEPTH,
+    maxBatchItems = MAX_BATCH,
     rate,
     subscriptions = {},
     heartbeatTimeout = 30_000,
@@ -270,6 +280,7 @@ export function resolveHandlerOptions(
   if (maxDepth > DEEPEST) {
     throw new RangeError(fault("maxDepth", `at most ${DEEPEST}`, maxDepth));
   }
+  checkCount("maxBatchItems", maxBatchItems);
   checkRate(rate);
   const bounds = resolveSubscriptionLimits(subscriptions);
   for (const name of ["maxPerSession", "maxInAll", "maxLength"] as const) {
@@ -299,6 +310,7 @@ export function resolveHandlerOptions(
     maxConnectionsPerPrincipal,
     maxInFlight,
     maxDepth,
+    maxBatchItems,
     rate,
     subscriptions: bounds,
     heartbeatTimeout,

@@ -99,6 +99,13 @@ export interface WebSocketServerTransportOptions {
    * @default {64}
    */
   readonly maxDepth?: number | undefined;
+  /**
+   * How many messages a batch may hold, which clients of revision 2025-03-26
+   * may send over plain `mcp`. A larger one is answered with -32600.
+   *
+   * @default {100}
+   */
+  readonly maxBatchItems?: number | undefined;
   /** How much the client may send; without it, as much as it likes. */
   readonly rate?: RateOptions | undefined;
   /** Called when so much was written that somebody should look at what is held. */
@@ -185,7 +192,7 @@ export class WebSocketServerTransport extends SocketTransport {
       onError,
       clock = systemClock,
     } = options;
-    const { principal, authInfo, judgeToken, maxDepth, rate } = options;
+    const { principal, authInfo, judgeToken, maxDepth, maxBatchItems, rate } = options;
     const renewal = new Renewal({ principal, authInfo }, judgeToken, clock);
     const extra = request && extraOf(request, renewal);
     super(source, {
@@ -195,6 +202,7 @@ export class WebSocketServerTransport extends SocketTransport {
       maxSendBytes,
       maxReceiveBytes: maxMessageBytes,
       maxDepth,
+      maxBatchItems,
       throttle: rate && isSocket(source) ? new TrafficLimit(rate, clock) : undefined,
     });
     this.sessionId = this.id;

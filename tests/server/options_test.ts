@@ -18,6 +18,7 @@ Deno.test("resolveHandlerOptions() fills in the documented defaults", () => {
     maxConnectionsPerPrincipal: 5,
     maxInFlight: 16_384,
     maxDepth: 64,
+    maxBatchItems: 100,
     rate: undefined,
     subscriptions: { maxPerSession: 1_000, maxInAll: 100_000, maxLength: 1_024 },
     heartbeatTimeout: 30_000,
