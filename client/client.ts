@@ -1,7 +1,8 @@
+import { systemClock } from "../protocol/clock.ts";
 import { MCPConnectionError } from "../protocol/errors.ts";
 import type { JsonRpcMessage, JsonRpcNotification, JsonRpcParams } from "../protocol/jsonrpc.ts";
 import type { RequestContext } from "../protocol/inbound.ts";
-import { type Era, PING, stampRequest } from "../protocol/mcp.ts";
+import { CANCELLED, type Era, PING, stampRequest } from "../protocol/mcp.ts";
 import type {
   Capabilities,
   Implementation,
@@ -18,6 +19,9 @@ import type {
 import { JsonRpcPeer } from "../protocol/peer.ts";
 import type { NotifyOptions, RequestOptions } from "../protocol/peer_options.ts";
 import type { MessageExtra, SendOptions } from "../protocol/transport.ts";
+import { type Batch, type BatchedSendOptions, OpenBatch } from "./batch.ts";
+import { BatchCollector } from "./batch_collector.ts";
+import { type BatchOptions, resolveBatchOptions } from "./batch_options.ts";
 import type {
   ClientEvents,
   ClientState,
@@ -68,6 +72,9 @@ export class MCPWebSocketClient<
 
   readonly #options: MCPWebSocketClientOptions;
   readonly #peer: JsonRpcPeer;
+  /** Batches that are being collected. */
+  readonly #batches = new Set<BatchCollector>();
+  readonly #flushes = { count: 0, bytes: 0, age: 0, end: 0 };
   #opening: Opening | undefined;
 
   /**
@@ -91,7 +98,7 @@ export class MCPWebSocketClient<
     this.transport = new WebSocketClientTransport(endpoint, options);
     this.#peer = new JsonRpcPeer({
       ...options,
-      send: (message, sendOptions) => this.transport.post(message, sendOptions),
+      send: (message, sendOptions) => this.#post(message, sendOptions),
       stamp: (params) => this.#stamp(params),
       onError: (error) => this.emit("error", { error, context: "peer" }),
     });
@@ -249,6 +256,51 @@ export class MCPWebSocketClient<
   }
 
   /**
+   * Collects requests and notifications, and sends them in one frame: in a
+   * session, and in plain `mcp` of revision 2025-03-26, as a JSON-RPC batch.
+   * Servers of other revisions can read one message a frame; to them they leave
+   * one after the other, at once.
+   *
+   * The frame leaves when the callback is done, or waits for the answers. What
+   * it does not hold leaves in more of them.
+   *
+   * @example Two calls in one frame
+   * ```ts
+   * import { MCPWebSocketClient } from "@bowline/mcp-websocket/client";
+   *
+   * async function listAll(client: MCPWebSocketClient) {
+   *   const [tools, prompts] = await client.batch((batch) =>
+   *     Promise.allSettled([batch.request("tools/list"), batch.request("prompts/list")])
+   *   );
+   *   return { tools, prompts };
+   * }
+   * ```
+   *
+   * @typeParam Result What the callback gives.
+   * @param collect Adds requests and notifications. If it fails, what did not leave is not sent.
+   * @param options How much one frame holds, and how long it may be waited for.
+   * @returns What the callback gives.
+   * @throws {RangeError} If an option is outside its range.
+   */
+  async batch<Result>(
+    collect: (batch: Batch<Methods>) => Result | Promise<Result>,
+    options: BatchOptions = {},
+  ): Promise<Result> {
+    const collector = this.#createCollector(options);
+    this.#batches.add(collector);
+    try {
+      const result = await collect(new OpenBatch<Methods>(this.#peer, collector));
+      collector.end();
+      return result;
+    } catch (error) {
+      collector.discard(error);
+      throw error;
+    } finally {
+      this.#batches.delete(collector);
+    }
+  }
+
+  /**
    * Sends a message as it is.
    *
    * @param message The message.
@@ -349,6 +401,7 @@ export class MCPWebSocketClient<
     return Object.freeze({
       ...this.transport.getStats(),
       requests: this.#peer.stats,
+      batchFlushes: Object.freeze({ ...this.#flushes }),
     });
   }
 
@@ -373,6 +426,30 @@ export class MCPWebSocketClient<
 
   readonly #emitStats = (): void => this.emit("stats", this.getStats());
 
+  #createCollector(options: BatchOptions): BatchCollector {
+    const { maxSendBytes = 1024 * 1024, clock = systemClock } = this.#options;
+    return new BatchCollector({
+      ...resolveBatchOptions(options),
+      maxSendBytes,
+      clock,
+      send: (batch) => this.transport.sendTogether(batch),
+      flushed: (reason) => void this.#flushes[reason]++,
+    });
+  }
+
+  #post(message: JsonRpcMessage, options?: BatchedSendOptions): void | Promise<void> {
+    if (options?.batch !== undefined) return options.batch.add(message, options);
+    if (this.#batches.size > 0 && this.#withdraw(message)) return;
+    return this.transport.post(message, options);
+  }
+
+  /** Whether the message cancels a request that is being collected, and has not left. */
+  #withdraw(message: JsonRpcMessage): boolean {
+    if (!("method" in message) || message.method !== CANCELLED) return false;
+    const id = message.params?.requestId;
+    return [...this.#batches].some((batch) => batch.withdraw(id));
+  }
+
   get #identity(): { info: Implementation; capabilities: Capabilities } {
     const { clientInfo, capabilities = {} } = this.#options;
     return {
@@ -389,7 +466,9 @@ export class MCPWebSocketClient<
   #closed(): void {
     this.#opening = undefined;
     const { state } = this.transport;
-    this.#peer.close(state.status === "failed" ? state.error : disconnectedError());
+    const reason = state.status === "failed" ? state.error : disconnectedError();
+    this.#peer.close(reason);
+    for (const batch of this.#batches) batch.discard(reason);
   }
 
   #forward<Type extends keyof TransportEvents>(type: Type): void {

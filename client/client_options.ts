@@ -1,6 +1,7 @@
 import type { Era } from "../protocol/mcp.ts";
 import type { Capabilities, Implementation } from "../protocol/mcp_types.ts";
 import type { PeerStats } from "../protocol/peer_options.ts";
+import type { FlushCounts } from "./batch_options.ts";
 import type { ConnectionState } from "./connection.ts";
 import type { Opening } from "./opening.ts";
 import type { MutableOptions, WebSocketClientOptions } from "./options.ts";
@@ -67,6 +68,8 @@ export type ClientState =
 export interface ClientStats extends ConnectionStats {
   /** Numbers about its requests. */
   readonly requests: PeerStats;
+  /** Why frames of {@linkcode MCPWebSocketClient.batch} left, and how many did. */
+  readonly batchFlushes: FlushCounts;
 }
 
 /** The events of {@linkcode MCPWebSocketClient}. */

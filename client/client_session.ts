@@ -206,6 +206,11 @@ export class ClientSession {
     this.#end.send(message);
   }
 
+  /** Sends messages in one frame, if they can go now; only when the session is open. */
+  sendTogether(messages: readonly Outgoing[]): void {
+    this.#end.sendTogether(messages);
+  }
+
   /** Asks for a sign of life. */
   ping(mark: unknown): void {
     this.#end.ping(mark);

@@ -13,6 +13,7 @@ import type { ConnectionSink, LiveConnection } from "./live_connection.ts";
 import { PlainConnection } from "./plain_connection.ts";
 import { type Loss, lossError } from "./recovery.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
+import { paddedSize } from "./padding.ts";
 import { holdsFrames } from "./runtime.ts";
 import { type Greeting, SessionConnection } from "./session_connection.ts";
 
@@ -221,7 +222,12 @@ export class Connector {
 
   #openPlain({ link, auth }: Taken, signal: AbortSignal): Continue<Opened> {
     const { endpoint, sink, onTaken } = this.#context;
-    const connection = new PlainConnection(link, this.#context.options(), sink);
+    const connection = new PlainConnection(
+      link,
+      this.#context.options(),
+      sink,
+      this.#paddedSize,
+    );
     onTaken(connection);
     this.giveUp("The server speaks plain MCP");
     for (const data of endpoint.held?.release() ?? []) connection.frame(data);
@@ -280,12 +286,16 @@ export class Connector {
     return this.#createSession();
   }
 
+  get #paddedSize(): number {
+    return paddedSize(this.#context.endpoint.url, this.#context.options().padding);
+  }
+
   #createSession(): ClientSession {
     const { session, maxReceiveBytes, clock } = this.#context.options();
     const { bufferMessages, bufferBytes } = session;
     return new ClientSession({
       limits: { messageBytes: maxReceiveBytes, bufferBytes, bufferMessages },
-      sizes: holdsFrames() ? DENO_CLIENT_SIZES : OPEN_SIZES,
+      sizes: { ...(holdsFrames() ? DENO_CLIENT_SIZES : OPEN_SIZES), padded: this.#paddedSize },
       promptAck: holdsFrames(),
       poisoned: (message) => this.#context.onPoisoned(message),
       clock,

@@ -7,7 +7,7 @@ import { answerOffline, isCutOff } from "./offline.ts";
 import type { WriteOptions } from "./outbox.ts";
 import { checkTime, type ResolvedOptions } from "./resolved_options.ts";
 import type { Telemetry } from "./telemetry.ts";
-import type { Traffic } from "./traffic.ts";
+import type { BatchedMessage, Traffic } from "./traffic.ts";
 
 /** What an {@linkcode Intake} needs. */
 export interface IntakeOptions {
@@ -49,6 +49,25 @@ export class Intake {
       : this.#post(message, options);
   }
 
+  /**
+   * Takes messages that are to leave in one frame; what has to wait leaves so, too.
+   *
+   * @param batch The messages.
+   * @returns For each, a promise for when the socket has taken it.
+   */
+  takeTogether(batch: readonly BatchedMessage[]): Promise<void>[] {
+    const { traffic } = this.#context;
+    if (traffic.canBatch) {
+      return traffic.sendTogether(batch).map((error) => {
+        return error === undefined ? Promise.resolve() : Promise.reject(error);
+      });
+    }
+    const group = {};
+    return batch.map(async ({ message, text, options }) => {
+      await this.#wait(message, text, { ...options, group });
+    });
+  }
+
   /** Sends a message and waits until the other application has it. */
   #confirm(message: JsonRpcMessage, options: SendOptions): Promise<void> {
     const { deliveryTimeout: timeout, signal } = options;
@@ -68,6 +87,16 @@ export class Intake {
     const { traffic } = this.#context;
     const text = serializeMessage(message, this.#context.options().maxSendBytes);
     if (traffic.send(message, text, options)) return;
+    return this.#wait(message, text, options);
+  }
+
+  /** Queues a message, or answers it here. */
+  #wait(
+    message: JsonRpcMessage,
+    text: string,
+    options: WriteOptions | undefined,
+  ): void | Promise<void> {
+    const { traffic } = this.#context;
     const isAnswered = traffic.connection === undefined && this.#answerOffline(message);
     if (isAnswered) return options?.settled?.(unsentError("it was answered without the server"));
     const state = this.#context.state();

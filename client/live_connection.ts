@@ -17,6 +17,14 @@ export interface ConnectionSink {
   goaway(goaway: Goaway, from: LiveConnection): void;
 }
 
+/** A message on its way, as one of several. */
+export interface Part {
+  /** The message. */
+  readonly message: JsonRpcMessage;
+  /** Its text. */
+  readonly text: string;
+}
+
 /** How to watch for silence. */
 export interface Watch {
   /** The intervals. */
@@ -59,6 +67,13 @@ export interface LiveConnection extends OpenConnection {
    * @param settled Told once when the peer has it, or why it never will.
    */
   send(text: string, message: JsonRpcMessage, settled?: (error?: Error) => void): void;
+  /**
+   * Sends messages that were checked in one frame, as far as the peer can read
+   * that; else one by one.
+   *
+   * @param parts The messages, in their order.
+   */
+  sendTogether(parts: readonly Part[]): void;
   /** Resolves when there is room again, or the connection has ended. */
   drained(): Promise<void>;
   /** Releases what Deno would hold back behind the next frame. */

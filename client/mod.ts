@@ -19,6 +19,8 @@
  * @module
  */
 
+export type { Batch } from "./batch.ts";
+export type { BatchOptions, FlushCounts, FlushReason } from "./batch_options.ts";
 export type {
   ClientEvents,
   ClientState,
@@ -87,6 +89,7 @@ export type { PoolMemberStats, PoolStats, PoolTotals } from "./pool/stats.ts";
 export type { Loss } from "./recovery.ts";
 export type { LatencyStats, RequestStats } from "./request_meter.ts";
 export type { ConnectionStats } from "./stats.ts";
+export type { BatchedMessage } from "./traffic.ts";
 export { WebSocketClientTransport } from "./transport.ts";
 export type { HeartbeatDetail, TransportEvents } from "./transport_events.ts";
 export type { VitalSigns } from "./vitals.ts";

@@ -286,6 +286,23 @@ export interface WebSocketClientOptions extends MutableOptions {
    */
   readonly maxDepth?: number | undefined;
   /**
+   * How many messages a batch may hold that a server of revision 2025-03-26
+   * sends over plain `mcp`.
+   *
+   * @default {100}
+   */
+  readonly maxBatchItems?: number | undefined;
+  /**
+   * The size in bytes that frames above 1 KiB are filled up to with spaces, as
+   * Deno's client makes smaller ones wait about 44 ms for an acknowledgement;
+   * 65,536 at most. `"auto"` does so on Deno alone: up to 65,536 bytes where the
+   * URL names this machine, 1,448 elsewhere. Sessions cut messages instead, and
+   * fill up batches. No frame becomes larger than `maxSendBytes`. `false` never does.
+   *
+   * @default {"auto"}
+   */
+  readonly padding?: number | "auto" | false | undefined;
+  /**
    * Requests that may be in flight.
    *
    * @default {16_384}

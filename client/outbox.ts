@@ -9,6 +9,8 @@ import type { ConnectionStats } from "./stats.ts";
 export interface WriteOptions extends SendOptions {
   /** Told once when the other application has the message, or why it never will. */
   readonly settled?: ((error?: Error) => void) | undefined;
+  /** What it leaves together with, if it can. */
+  readonly group?: object | undefined;
 }
 
 /** A message that waits for a connection. */

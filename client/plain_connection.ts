@@ -1,12 +1,14 @@
+import { BatchAnswers, BatchTerms } from "../protocol/batch.ts";
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
 import { MCPConnectionError } from "../protocol/errors.ts";
 import type { JsonRpcMessage } from "../protocol/jsonrpc.ts";
 import type { CloseInfo, Link } from "../protocol/link.ts";
 import { Liveness } from "../protocol/liveness.ts";
 import { PING } from "../protocol/mcp.ts";
+import { pad } from "../protocol/padding.ts";
 import { PlainReader } from "../protocol/plain.ts";
 import { unconfirmedError } from "../protocol/plain_channel.ts";
-import type { ConnectionSink, LiveConnection, Watch } from "./live_connection.ts";
+import type { ConnectionSink, LiveConnection, Part, Watch } from "./live_connection.ts";
 import { type AskLimits, PrivateRequests, type Question } from "./private_requests.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
 import { type Loss, lossOf } from "./recovery.ts";
@@ -24,6 +26,10 @@ export class PlainConnection implements LiveConnection {
   readonly #options: ResolvedOptions;
   readonly #sink: ConnectionSink;
   readonly #reader: PlainReader;
+  /** What frames are filled up to, in bytes. */
+  readonly #paddedSize: number;
+  readonly #terms = new BatchTerms();
+  readonly #answers: BatchAnswers;
   readonly #lost = Promise.withResolvers<Loss>();
   #liveness: Liveness | undefined;
   /** Set when this end has closed: what still comes in is nobody's any more. */
@@ -34,18 +40,29 @@ export class PlainConnection implements LiveConnection {
    * @param link An open connection; it is listened to from now on.
    * @param options Timeouts and bounds.
    * @param sink Who listens.
+   * @param paddedSize What frames are filled up to, in bytes; 0 leaves them as they are.
    */
-  constructor(link: Link, options: ResolvedOptions, sink: ConnectionSink) {
+  constructor(link: Link, options: ResolvedOptions, sink: ConnectionSink, paddedSize = 0) {
     this.#link = link;
     this.#options = options;
     this.#sink = sink;
-    const { connectTimeout: timeout, clock } = options;
-    const send = (text: string) => link.send(text);
+    const { connectTimeout: timeout, clock, maxSendBytes, maxBatchItems } = options;
+    this.#paddedSize = paddedSize <= maxSendBytes ? paddedSize : 0;
+    this.#answers = new BatchAnswers({
+      write: (text) => this.#write(text),
+      maxBytes: maxSendBytes,
+      clock,
+    });
+    const send = (text: string, request: JsonRpcMessage) => {
+      this.#terms.asked(request);
+      this.#write(text);
+    };
     this.requests = new PrivateRequests({ send, lost: this.lost, timeout, clock });
     this.#reader = new PlainReader(
       {
-        message: (message) => {
-          if (!this.requests.settle(message)) sink.message(message, this);
+        message: (message) => this.#take(message),
+        batch: (items) => {
+          this.#answers.read(items, (message) => this.#take(message), (error) => sink.fault(error));
         },
         fault: (error, reply) => {
           sink.fault(error);
@@ -56,6 +73,7 @@ export class PlainConnection implements LiveConnection {
       "client",
       options.maxReceiveBytes,
       options.maxDepth,
+      { terms: this.#terms, maxItems: maxBatchItems },
     );
     link.redirect({ frame: (data) => this.frame(data), closed: (info) => this.#closed(info) });
   }
@@ -86,8 +104,20 @@ export class PlainConnection implements LiveConnection {
   }
 
   /** See {@linkcode LiveConnection}. */
-  send(text: string, _message?: JsonRpcMessage): void {
-    this.#link.send(text);
+  send(text: string, message?: JsonRpcMessage): void {
+    if (message !== undefined) {
+      this.#terms.asked(message);
+      if (this.#answers.keep(message, text)) return;
+    }
+    this.#write(text);
+  }
+
+  /** See {@linkcode LiveConnection}. Peers of one revision alone can read several messages in a frame. */
+  sendTogether(parts: readonly Part[]): void {
+    if (parts.length > 1 && this.#terms.areAgreed) {
+      return this.#write(`[${parts.map(({ text }) => text).join(",")}]`);
+    }
+    for (const { text, message } of parts) this.send(text, message);
   }
 
   /** See {@linkcode LiveConnection}. */
@@ -148,6 +178,16 @@ export class PlainConnection implements LiveConnection {
     this.#reader.read(data);
   }
 
+  #take(message: JsonRpcMessage): void {
+    this.#terms.answered(message);
+    this.#answers.heard(message);
+    if (!this.requests.settle(message)) this.#sink.message(message, this);
+  }
+
+  #write(text: string): void {
+    this.#link.send(pad(text, this.#paddedSize));
+  }
+
   #violate(code: number, reason: string): void {
     this.#sink.fault(
       new MCPConnectionError(reason, { kind: "protocol", code, retryable: false }),
@@ -162,6 +202,7 @@ export class PlainConnection implements LiveConnection {
 
   #closed(info: CloseInfo): void {
     this.#isLost = true;
+    this.#answers.clear();
     this.#liveness?.stop();
     this.#lost.resolve(lossOf(info));
   }

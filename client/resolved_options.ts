@@ -1,6 +1,8 @@
+import { MAX_BATCH } from "../protocol/batch.ts";
 import { type Clock, systemClock } from "../protocol/clock.ts";
 import type { JsonRpcRequest } from "../protocol/jsonrpc.ts";
 import { DEEPEST, MAX_DEPTH } from "../protocol/nesting.ts";
+import { MAX_PADDING } from "../protocol/padding.ts";
 import { isSubprotocol, PLAIN_SUBPROTOCOL, SESSION_SUBPROTOCOL } from "../protocol/subprotocol.ts";
 import type { Logger } from "../protocol/transport.ts";
 import { type DialLimitOptions, resolveDialLimit } from "./dial_limit.ts";
@@ -18,6 +20,7 @@ import type {
   TokenVia,
   WebSocketClientOptions,
 } from "./options.ts";
+import type { Padding } from "./padding.ts";
 import { resolveUrlPolicy, type UrlPolicy } from "./url_policy_options.ts";
 
 /** Options with everything filled in. */
@@ -36,6 +39,8 @@ export interface ResolvedOptions {
   readonly maxSendBytes: number;
   readonly maxReceiveBytes: number;
   readonly maxDepth: number;
+  readonly maxBatchItems: number;
+  readonly padding: Padding;
   readonly maxInFlight: number;
   readonly outbox: OutboxOptions;
   /** What may wait for room in a connection: what is in flight already, more or less. */
@@ -123,6 +128,8 @@ export function resolveOptions(
     maxSendBytes: options.maxSendBytes ?? 1024 * 1024,
     maxReceiveBytes: options.maxReceiveBytes ?? 64 * 1024 * 1024,
     maxDepth: options.maxDepth ?? MAX_DEPTH,
+    maxBatchItems: options.maxBatchItems ?? MAX_BATCH,
+    padding: options.padding ?? "auto",
     maxInFlight,
     outbox: { ...OUTBOX, ...options.outbox },
     congestion: { maxMessages: maxInFlight, maxBytes: MAX_CONGESTION, overflow: "reject" },
@@ -171,7 +178,7 @@ function group<T extends object>(
 }
 
 /** The longest time a timer can hold, in milliseconds. */
-const MAX_TIME = 2 ** 31 - 1;
+export const MAX_TIME: number = 2 ** 31 - 1;
 
 function checkOptions(options: ResolvedOptions): void {
   const { reconnect, heartbeat, outbox } = options;
@@ -181,6 +188,10 @@ function checkOptions(options: ResolvedOptions): void {
   checkInteger("maxDepth", options.maxDepth);
   checkRange("maxDepth", options.maxDepth, 1, DEEPEST);
   checkInteger("maxInFlight", options.maxInFlight);
+  checkInteger("maxBatchItems", options.maxBatchItems);
+  if (options.padding !== false && options.padding !== "auto") {
+    checkRange("padding", options.padding, 1, MAX_PADDING);
+  }
   checkInteger("outbox.maxMessages", outbox.maxMessages);
   checkInteger("outbox.maxBytes", outbox.maxBytes);
   checkRange("outbox.maxAge", outbox.maxAge, 1, MAX_TIME);
@@ -256,14 +267,24 @@ export function checkTime(name: string, value: number | undefined): void {
   if (value !== undefined) checkRange(name, value, 1, MAX_TIME);
 }
 
-function checkInteger(name: string, value: number): void {
+/**
+ * Checks an option that holds a count.
+ *
+ * @throws {RangeError} If it is no positive integer.
+ */
+export function checkInteger(name: string, value: number): void {
   if (Number.isSafeInteger(value) && value > 0) return;
   throw new RangeError(
     `Option "${name}" must be a positive integer: current value is ${value}`,
   );
 }
 
-function checkRange(
+/**
+ * Checks an option that holds a number.
+ *
+ * @throws {RangeError} If it is outside its range.
+ */
+export function checkRange(
   name: string,
   value: number,
   min: number,

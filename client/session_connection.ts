@@ -9,7 +9,7 @@ import { PlainReader } from "../protocol/plain.ts";
 import type { End, Welcome } from "../protocol/session/control.ts";
 import { countBytes, Outgoing } from "../protocol/session/outgoing.ts";
 import type { ClientSession } from "./client_session.ts";
-import type { ConnectionSink, LiveConnection, Watch } from "./live_connection.ts";
+import type { ConnectionSink, LiveConnection, Part, Watch } from "./live_connection.ts";
 import { type AskLimits, PrivateRequests } from "./private_requests.ts";
 import { type Loss, lossError, sessionLossOf } from "./recovery.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
@@ -190,6 +190,11 @@ export class SessionConnection implements LiveConnection {
   /** See {@linkcode LiveConnection}. */
   send(text: string, message: JsonRpcMessage, settled?: (error?: Error) => void): void {
     this.#session.send(new Outgoing(message, text, settled));
+  }
+
+  /** See {@linkcode LiveConnection}. */
+  sendTogether(parts: readonly Part[]): void {
+    this.#session.sendTogether(parts.map(({ message, text }) => new Outgoing(message, text)));
   }
 
   /** See {@linkcode LiveConnection}. */

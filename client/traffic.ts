@@ -2,12 +2,12 @@ import { CANCELLED, cancelNotification } from "../protocol/mcp.ts";
 import type { JsonRpcMessage } from "../protocol/jsonrpc.ts";
 import { Handover } from "../protocol/session/handover.ts";
 import type { Outgoing } from "../protocol/session/outgoing.ts";
-import { MCPConnectionError } from "../protocol/errors.ts";
-import type { MessageExtra } from "../protocol/transport.ts";
+import { MCPConnectionError, toError } from "../protocol/errors.ts";
+import type { MessageExtra, SendOptions } from "../protocol/transport.ts";
 import { Exchange, isInitialized, type Notice } from "./exchange.ts";
-import type { LiveConnection } from "./live_connection.ts";
+import type { LiveConnection, Part } from "./live_connection.ts";
 import type { AskLimits } from "./private_requests.ts";
-import { Outbox, type OutboxBounds, type WriteOptions } from "./outbox.ts";
+import { Outbox, type OutboxBounds, type Waiting, type WriteOptions } from "./outbox.ts";
 import { Pump } from "./pump.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
 import type { Telemetry } from "./telemetry.ts";
@@ -37,6 +37,16 @@ interface Early {
   readonly from: LiveConnection;
 }
 
+/** A message of a batch. */
+export interface BatchedMessage {
+  /** The message. */
+  readonly message: JsonRpcMessage;
+  /** Its text. */
+  readonly text: string;
+  /** How to send it; its delivery is not confirmed. */
+  readonly options: Omit<SendOptions, "delivered" | "deliveryTimeout"> | undefined;
+}
+
 /** Messages that may come in early; whoever sends more is hung up on. */
 const MAX_EARLY = 1_024;
 
@@ -53,6 +63,8 @@ export class Traffic {
   #leaving: Leaving | undefined;
   /** Resolves when the connection that was left last is closed. */
   #left: Promise<void> = Promise.resolve();
+  /** Messages of one batch that are about to leave together. */
+  #gathered: { readonly group: object; readonly parts: Part[] } | undefined;
   /** What the next connection has brought while the present one still serves. */
   #early: Early[] = [];
 
@@ -64,7 +76,8 @@ export class Traffic {
     this.#pump = new Pump(
       this.outbox,
       () => this.#connection,
-      ({ message, text, options }) => this.#write(message, text, options),
+      (waiting) => this.#gather(waiting),
+      () => this.#release(),
     );
     this.#handover = new Handover((message) => context.deliver(message));
     this.#exchange = this.#newExchange();
@@ -92,6 +105,26 @@ export class Traffic {
     if (connection.isCongested && !connection.mayRide(message, text)) return false;
     this.#write(message, text, options);
     return true;
+  }
+
+  /** Whether a batch can go now, in one frame. */
+  get canBatch(): boolean {
+    const connection = this.#connection;
+    return connection?.isOpen === true && !connection.isCongested && this.outbox.size === 0;
+  }
+
+  /** Sends a batch that can go now. Returns for each message why it did not go. */
+  sendTogether(batch: readonly BatchedMessage[]): (Error | undefined)[] {
+    const group = {};
+    const errors = batch.map(({ message, text, options }) => {
+      try {
+        return void this.#gather({ message, text, options: { ...options, group } });
+      } catch (thrown) {
+        return toError(thrown);
+      }
+    });
+    this.#release();
+    return errors;
   }
 
   /** Queues a message. Returns nothing if it cancels one that had not left, which is all then. */
@@ -243,16 +276,48 @@ export class Traffic {
     return isLost && this.#exchange.conversation.forget(id);
   }
 
+  /** Keeps what belongs to a batch until all of it is here; sends anything else. */
+  #gather({ message, text, options }: Omit<Waiting, "queuedAt">): void {
+    const group = options?.group;
+    if (group !== this.#gathered?.group) this.#release();
+    const connection = this.#connection;
+    if (group === undefined || this.#connectionOf(message) !== connection) {
+      return this.#write(message, text, options);
+    }
+    const outgoing = this.#prepare(connection, message, text, options);
+    if (outgoing === undefined) return;
+    const part = { message: outgoing, text: textOf(outgoing, message, text) };
+    this.#gathered ??= { group, parts: [] };
+    this.#gathered.parts.push(part);
+  }
+
+  #release(): void {
+    const gathered = this.#gathered;
+    this.#gathered = undefined;
+    if (gathered !== undefined) this.#connection?.sendTogether(gathered.parts);
+  }
+
   #write(message: JsonRpcMessage, text: string, options: WriteOptions | undefined): void {
     const connection = this.#connectionOf(message);
+    const outgoing = this.#prepare(connection, message, text, options);
+    if (outgoing === undefined) return;
+    connection?.send(textOf(outgoing, message, text), outgoing, options?.settled);
+    this.#finishLeaving();
+  }
+
+  /** Notes a message that leaves. Returns it as the peer knows it; nothing if it was settled. */
+  #prepare(
+    connection: LiveConnection | undefined,
+    message: JsonRpcMessage,
+    text: string,
+    options: WriteOptions | undefined,
+  ): JsonRpcMessage | undefined {
     connection?.check(text, options?.settled);
     const outgoing = this.#exchange.outgoing(message, options);
-    if (outgoing === undefined) return options?.settled?.(goneError());
+    if (outgoing === undefined) return void options?.settled?.(goneError());
     this.#context.telemetry.message("out", text.length);
     if (isInitialized(message)) connection?.escort();
-    const sent = outgoing === message ? text : JSON.stringify(outgoing);
-    connection?.send(sent, outgoing, options?.settled);
-    this.#finishLeaving();
+    return outgoing;
   }
 
   /** The connection that a message belongs to: what concerns an earlier one goes there. */
@@ -295,6 +360,11 @@ export class Traffic {
     if (notices.length > 0) this.#handover.flush();
     for (const { message, extra } of notices) this.#context.deliver(message, extra);
   }
+}
+
+/** Most messages leave as they came. */
+function textOf(outgoing: JsonRpcMessage, message: JsonRpcMessage, text: string): string {
+  return outgoing === message ? text : JSON.stringify(outgoing);
 }
 
 /** The error of who waits until the server has an answer to a request that it has forgotten. */

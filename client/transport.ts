@@ -29,7 +29,7 @@ import { Succession } from "./succession.ts";
 import { type OpenConnection, Supervisor } from "./supervisor.ts";
 import { Telemetry } from "./telemetry.ts";
 import { Ticker } from "./ticker.ts";
-import { Traffic } from "./traffic.ts";
+import { type BatchedMessage, Traffic } from "./traffic.ts";
 import type { TransportEvents } from "./transport_events.ts";
 import { checkUrl } from "./url_policy.ts";
 
@@ -184,6 +184,18 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
    */
   post(message: JsonRpcMessage, options?: SendOptions): void | Promise<void> {
     return this.#intake.take(message, options);
+  }
+
+  /**
+   * Sends messages in one frame, where the server can read that: in a session,
+   * or in plain `mcp` of revision 2025-03-26 as a JSON-RPC batch. Elsewhere they
+   * leave one after the other, at once.
+   *
+   * @param batch The messages, each with its text and how to send it.
+   * @returns For each, a promise for when the socket has taken it.
+   */
+  sendTogether(batch: readonly BatchedMessage[]): Promise<void>[] {
+    return this.#intake.takeTogether(batch);
   }
 
   /**

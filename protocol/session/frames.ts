@@ -10,6 +10,8 @@ export interface FrameSizes {
    * than `above`, smaller than `below`.
    */
   readonly gap?: { readonly above: number; readonly below: number } | undefined;
+  /** What a frame that must not be cut is filled up to; nothing by default. */
+  readonly padded?: number | undefined;
 }
 
 /** No frame is larger, so that a ping never waits long behind one. */

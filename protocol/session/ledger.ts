@@ -54,6 +54,15 @@ export class Ledger {
     return this.#waiting.first;
   }
 
+  /** Whether so many messages fit into the window together. */
+  hasRoomForAll(
+    messages: readonly Outgoing[],
+    { bufferMessages, bufferBytes }: SessionLimits,
+  ): boolean {
+    const bytes = messages.reduce((sum, message) => sum + message.bytes, this.#sentBytes);
+    return this.#sent.size + messages.length <= bufferMessages && bytes <= bufferBytes;
+  }
+
   /** Whether one more message of this size fits into the window; any fits into an empty one. */
   hasRoom(bytes: number, { bufferMessages, bufferBytes }: SessionLimits): boolean {
     if (this.#sent.size === 0) return true;

@@ -4,7 +4,8 @@ import { type FrameSizes, isFrameSize, MIN_FRAME_BYTES, PieceCutter } from "./fr
 import { Joiner, type Soon } from "./joiner.ts";
 import { type Acknowledgement, Ledger } from "./ledger.ts";
 import { narrow, type SessionLimits } from "./limits.ts";
-import type { Outgoing } from "./outgoing.ts";
+import { pad } from "../padding.ts";
+import { countBytes, type Outgoing } from "./outgoing.ts";
 import type { Wire } from "./wire.ts";
 
 /** What a {@linkcode Sender} needs. */
@@ -137,6 +138,24 @@ export class Sender {
     if (message.lane === "cancel" && this.#withdraw(message)) return;
     this.#ledger.add(message);
     this.#pump();
+  }
+
+  /** Sends messages in one frame, if they can go now; if not, as {@linkcode send} does. */
+  sendTogether(messages: readonly Outgoing[]): void {
+    const frame = messages.map(({ text }) => text).join("\n");
+    const wire = this.#wire;
+    const canGo = wire !== undefined && this.#ledger.waiting === 0 && this.#open === undefined &&
+      !wire.isCongested && countBytes(frame) <= this.#sizes.max &&
+      this.#ledger.hasRoomForAll(messages, this.#window);
+    if (!canGo) {
+      for (const message of messages) this.send(message);
+      return;
+    }
+    for (const message of messages) this.#ledger.complete(message);
+    // The spaces count as part of the last message.
+    const { padded = 0 } = this.#sizes;
+    this.#write(wire, padded <= this.#window.messageBytes ? pad(frame, padded) : frame);
+    this.#options.written?.();
   }
 
   /** Resolves when a sender need not wait, or all has ended. */

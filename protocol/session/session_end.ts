@@ -163,6 +163,11 @@ export class SessionEnd {
     this.#sender.send(message);
   }
 
+  /** Sends messages in one frame, if they can go now. */
+  sendTogether(messages: readonly Outgoing[]): void {
+    this.#sender.sendTogether(messages);
+  }
+
   /** What the peer's count means on a new wire. */
   judge(received: number): "resumable" | "lost" | "impossible" {
     return this.#sender.judge(received);

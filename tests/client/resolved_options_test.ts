@@ -32,6 +32,8 @@ Deno.test("resolveOptions() fills in the documented defaults", () => {
     maxSendBytes: 1_048_576,
     maxReceiveBytes: 67_108_864,
     maxDepth: 64,
+    maxBatchItems: 100,
+    padding: "auto",
     maxInFlight: 16_384,
     outbox: { maxMessages: 1_000, maxBytes: 4_194_304, maxAge: 60_000, overflow: "reject" },
     congestion: { maxMessages: 16_384, maxBytes: 67_108_864, overflow: "reject" },
