@@ -60,7 +60,9 @@ export class PlainConnection implements LiveConnection {
     this.requests = new PrivateRequests({ send, lost: this.lost, timeout, clock });
     this.#reader = new PlainReader(
       {
-        message: (message) => this.#take(message),
+        message: (message) => {
+          if (this.#answers.heard(message)) this.#take(message);
+        },
         batch: (items) => {
           this.#answers.read(items, (message) => this.#take(message), (error) => sink.fault(error));
         },
@@ -180,7 +182,6 @@ export class PlainConnection implements LiveConnection {
 
   #take(message: JsonRpcMessage): void {
     this.#terms.answered(message);
-    this.#answers.heard(message);
     if (!this.requests.settle(message)) this.#sink.message(message, this);
   }
 

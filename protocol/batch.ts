@@ -151,12 +151,19 @@ export class BatchAnswers {
     return true;
   }
 
-  /** Notes what the peer says: nobody waits for the answer to what is cancelled. */
-  heard(message: JsonRpcMessage): void {
-    if (this.#batches.size === 0) return;
-    if (!("method" in message) || message.method !== CANCELLED) return;
-    const batch = this.#take(message.params?.requestId);
-    if (batch !== undefined) this.#settle(batch);
+  /**
+   * Notes what the peer says outside any batch: nobody waits for the answer to
+   * what is cancelled.
+   *
+   * @returns Whether the message may be handed on; not if its id is in use here.
+   */
+  heard(message: JsonRpcMessage): boolean {
+    if (this.#batches.size === 0) return true;
+    this.#cancel(message);
+    const id = requestIdOf(message);
+    if (id === undefined || !this.#batches.has(id)) return true;
+    this.#options.write(JSON.stringify(inUse(id)));
+    return false;
   }
 
   /** Forgets all: the connection has ended. */
@@ -168,15 +175,22 @@ export class BatchAnswers {
 
   /** Notes a request. Returns whether the message may be handed on. */
   #expect(batch: Batch, message: JsonRpcMessage): boolean {
-    this.heard(message);
-    if (!("method" in message) || !("id" in message) || message.id === undefined) return true;
-    if (this.#batches.has(message.id)) {
-      this.#add(batch, JSON.stringify(inUse(message.id)));
+    this.#cancel(message);
+    const id = requestIdOf(message);
+    if (id === undefined) return true;
+    if (this.#batches.has(id)) {
+      this.#add(batch, JSON.stringify(inUse(id)));
       return false;
     }
     batch.waiting++;
-    this.#batches.set(message.id, batch);
+    this.#batches.set(id, batch);
     return true;
+  }
+
+  #cancel(message: JsonRpcMessage): void {
+    if (!("method" in message) || message.method !== CANCELLED) return;
+    const batch = this.#take(message.params?.requestId);
+    if (batch !== undefined) this.#settle(batch);
   }
 
   #take(id: unknown): Batch | undefined {
@@ -212,6 +226,10 @@ export class BatchAnswers {
     batch.bytes = 0;
     this.#options.write(`[${texts.join(",")}]`);
   }
+}
+
+function requestIdOf(message: JsonRpcMessage): RequestId | undefined {
+  return "method" in message && "id" in message ? message.id : undefined;
 }
 
 function inUse(id: RequestId): JsonRpcResponse {

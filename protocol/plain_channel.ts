@@ -71,8 +71,7 @@ export class PlainChannel implements Channel {
       {
         message: (message) => {
           this.#terms.asked(message);
-          this.#answers.heard(message);
-          sink.message(message);
+          if (this.#answers.heard(message)) sink.message(message);
         },
         batch: (items) => this.#takeBatch(items),
         fault: (error, reply) => {
