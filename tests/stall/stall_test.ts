@@ -9,7 +9,7 @@
 
 import { assert } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { MCPWebSocketClient } from "@bowline/mcp-websocket/client";
+import { MCPWebSocketClient, type MCPWebSocketClientOptions } from "@bowline/mcp-websocket/client";
 import { RunningCommand } from "../support/running_command.ts";
 import { FEW_SIZES, fill, SIZES } from "./_sizes.ts";
 
@@ -68,8 +68,11 @@ class Stage implements AsyncDisposable {
   }
 
   /** A client that has said nothing but what opens its session. */
-  async connect(url: string): Promise<MCPWebSocketClient> {
-    const client = new MCPWebSocketClient(url, { era: "legacy", require: "bowline.v1" });
+  async connect(
+    url: string,
+    options: MCPWebSocketClientOptions = { require: "bowline.v1" },
+  ): Promise<MCPWebSocketClient> {
+    const client = new MCPWebSocketClient(url, { era: "legacy", ...options });
     client.onNotification("x/note", () => {});
     await client.connect();
     this.#clients.push(client);
@@ -153,6 +156,33 @@ Deno.test("a request behind what the session says by itself waits for none", asy
     await delay(29 + Math.random() * 4);
     return await time(() => pinged.request("x/now", fill("x/now", bytes)));
   }, 3 * REPETITIONS);
+});
+
+Deno.test("a plain request that is filled up waits for none, alone and behind another", async () => {
+  await using stage = new Stage();
+  const { ours } = await stage.urls();
+  const client = await stage.connect(ours, { protocols: ["mcp"] });
+  const ask = (bytes: number) => client.request("x/now", fill("x/now", bytes));
+  await check("plain, alone", SIZES, (bytes) => time(() => ask(bytes)));
+  await check("plain, a burst", SIZES, (bytes) => {
+    return time(() => Promise.all(Array.from({ length: 5 }, () => ask(bytes))));
+  });
+});
+
+Deno.test("a batch waits for none", async () => {
+  await using stage = new Stage();
+  const { ours } = await stage.urls();
+  const client = await stage.connect(ours);
+  await check(
+    "a batch of three",
+    FEW_SIZES,
+    (bytes) =>
+      time(() =>
+        client.batch((batch) =>
+          Promise.all([1, 2, 3].map(() => batch.request("x/now", fill("x/now", bytes))))
+        )
+      ),
+  );
 });
 
 Deno.test("opening, the first request and the goodbye wait for none", async () => {
