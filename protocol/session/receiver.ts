@@ -127,7 +127,9 @@ export class Receiver {
     if (held.size >= bufferMessages || this.#heldUnits > bufferBytes) {
       return this.#events.violation("More messages are unacknowledged than the window holds");
     }
-    held.push(message);
-    this.#heldUnits += message.length;
+    // Spaces that fill a frame up are in no window.
+    const text = message.trimEnd();
+    held.push(text);
+    this.#heldUnits += text.length;
   }
 }
