@@ -152,9 +152,7 @@ export class Sender {
       return;
     }
     for (const message of messages) this.#ledger.complete(message);
-    // The spaces count as part of the last message.
-    const { padded = 0 } = this.#sizes;
-    this.#write(wire, padded <= this.#window.messageBytes ? pad(frame, padded) : frame);
+    this.#write(wire, this.#fill(frame));
     this.#options.written?.();
   }
 
@@ -361,6 +359,12 @@ export class Sender {
 
   #settleTurn(): void {
     if (this.#options.soon === undefined) this.flush();
+  }
+
+  /** The spaces count as part of the last message. */
+  #fill(frame: string): string {
+    const { padded = 0, max } = this.#sizes;
+    return padded <= max && padded <= this.#window.messageBytes ? pad(frame, padded) : frame;
   }
 
   #write(wire: Wire, frame: string): void {

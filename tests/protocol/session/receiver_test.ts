@@ -183,6 +183,13 @@ Deno.test("Receiver holds one message beyond the bytes of the window", () => {
   assertEquals(violations, [OVERFLOW]);
 });
 
+Deno.test("Receiver holds messages with spaces behind them, which take no room", () => {
+  const { receiver, messages, violations } = setUp({ own: { bufferBytes: 100 } });
+  for (let i = 0; i < 5; i++) receiver.messages("{}" + " ".repeat(1_000));
+  receiver.listen();
+  assertEquals([messages, violations], [["{}", "{}", "{}", "{}", "{}"], []]);
+});
+
 Deno.test("Receiver.reset() makes room for what is held again", () => {
   const { receiver, violations } = setUp({ own: { bufferMessages: 1, bufferBytes: 10 } });
   for (let n = 0; n < 5; n++) {

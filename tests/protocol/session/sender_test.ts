@@ -137,6 +137,41 @@ Deno.test("Sender joins no more than one frame may have", () => {
   }
 });
 
+Deno.test("Sender.sendTogether() writes one frame, numbers each message, and sends them again", () => {
+  const { sender, wire } = attached({ sizes: { ...DENO_CLIENT_SIZES, padded: 65_536 } });
+  sender.send(notification(0));
+  const messages = [request(1, { padding: 2_000 }), notification(2), request(3)];
+  sender.sendTogether(messages);
+  const [, frame = "", ...rest] = wire.frames;
+  assertEquals([frame.length, rest], [65_536, []]);
+  assertEquals(frame.trimEnd(), texts(messages).join("\n"));
+  assertEquals([sender.last, sender.size, sender.writes], [4, 4, 2]);
+  const next = new FakeWire();
+  sender.attach(next, 2, limits());
+  assertEquals(messagesIn(next.frames), texts(messages).slice(1));
+});
+
+Deno.test("Sender.sendTogether() fills no frame up beyond what the peer takes", () => {
+  const sizes = { ...DENO_CLIENT_SIZES, padded: 65_536 };
+  const { sender, wire } = attached({ sizes, peer: { messageBytes: 65_535 } });
+  const messages = [request(1, { padding: 2_000 }), request(2)];
+  sender.sendTogether(messages);
+  assertEquals(wire.frames, [texts(messages).join("\n")]);
+});
+
+Deno.test("Sender.sendTogether() sends what has no room in the window or no wire as usual", () => {
+  const messages = [request(1), request(2), request(3)];
+  const { sender, wire } = attached({ peer: { bufferMessages: 2 } });
+  sender.sendTogether(messages);
+  assertEquals(messagesIn(wire.take()), texts(messages).slice(0, 2));
+  sender.acknowledge(2);
+  assertEquals(messagesIn(wire.take()), texts(messages).slice(2));
+  const without = setUp();
+  without.sender.sendTogether(messages);
+  without.sender.attach(without.wire, 0, limits());
+  assertEquals(without.wire.frames, [texts(messages).join("\n")]);
+});
+
 Deno.test("Sender writes the largest frame whole and cuts the next larger message", () => {
   const frameOf = (bytes: number) => {
     const { sender, wire } = attached();
