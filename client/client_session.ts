@@ -11,6 +11,7 @@ import {
   type Welcome,
 } from "../protocol/session/control.ts";
 import type { FrameSizes } from "../protocol/session/frames.ts";
+import type { JoinCounts } from "../protocol/session/joiner.ts";
 import { FIRST_LIMITS, type SessionLimits } from "../protocol/session/limits.ts";
 import type { Outgoing } from "../protocol/session/outgoing.ts";
 import { SessionEnd, type SteeringFrame } from "../protocol/session/session_end.ts";
@@ -48,6 +49,8 @@ export interface ClientSessionOptions {
   readonly sizes: FrameSizes;
   /** Whether the runtime needs every turn to be answered. */
   readonly promptAck: boolean;
+  /** Counts why joined messages leave. */
+  readonly joins?: JoinCounts | undefined;
   /** Told of a message that never got through, whatever was tried; it was given up. */
   readonly poisoned: (message: Outgoing) => void;
   /** Where time comes from. */
@@ -80,13 +83,14 @@ export class ClientSession {
 
   /** @param options Bounds, and who listens. */
   constructor(options: ClientSessionOptions) {
-    const { limits, sizes, clock, poisoned } = options;
+    const { limits, sizes, clock, joins, poisoned } = options;
     this.#options = options;
     this.#end = new SessionEnd({
       limits,
       sizes,
       clock,
       soon: inMicrotask,
+      joins,
       endTurn: afterTurn,
       events: {
         message: (text) => this.#events?.message(text),

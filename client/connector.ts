@@ -13,6 +13,7 @@ import type { ConnectionSink, LiveConnection } from "./live_connection.ts";
 import { PlainConnection } from "./plain_connection.ts";
 import { type Loss, lossError } from "./recovery.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
+import type { JoinCounts } from "../protocol/session/joiner.ts";
 import { paddedSize } from "./padding.ts";
 import { holdsFrames } from "./runtime.ts";
 import { type Greeting, SessionConnection } from "./session_connection.ts";
@@ -69,6 +70,8 @@ type Continue<T> = () => T | Promise<T>;
 
 /** Opens connections, and keeps the session that outlives them. */
 export class Connector {
+  /** Why joined messages left, in all sessions. */
+  readonly joins: JoinCounts = { turn: 0, full: 0, control: 0 };
   readonly #context: ConnectorOptions;
   #session: ClientSession | undefined;
   /** Set when the server turned out not to speak sessions, although it said so. */
@@ -297,6 +300,7 @@ export class Connector {
       limits: { messageBytes: maxReceiveBytes, bufferBytes, bufferMessages },
       sizes: { ...(holdsFrames() ? DENO_CLIENT_SIZES : OPEN_SIZES), padded: this.#paddedSize },
       promptAck: holdsFrames(),
+      joins: this.joins,
       poisoned: (message) => this.#context.onPoisoned(message),
       clock,
     });

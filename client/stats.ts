@@ -60,6 +60,15 @@ export interface ConnectionStats extends RequestStats, VitalSigns {
   readonly bufferedMessages: number;
   /** The same in bytes of UTF-8. */
   readonly bufferedBytes: number;
+  /** Why frames of a session with one or more whole messages left, and how many did. */
+  readonly frameFlushes: {
+    /** The turn was over. */
+    readonly turn: number;
+    /** One more message would not have fitted. */
+    readonly full: number;
+    /** Something else had to follow: a control frame, a piece, the end of the connection. */
+    readonly control: number;
+  };
 }
 
 /** What is not counted but looked up. */
@@ -76,6 +85,7 @@ export type PresentStats =
     | "queueAge"
     | "bufferedMessages"
     | "bufferedBytes"
+    | "frameFlushes"
   >;
 
 /** What is counted; changed in place. */

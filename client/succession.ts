@@ -1,6 +1,7 @@
 import { MCPConnectionError, MCPRpcError, toError } from "../protocol/errors.ts";
 import { ERROR_CODES, errorResponse, type RequestId } from "../protocol/jsonrpc.ts";
 import type { Goaway } from "../protocol/session/control.ts";
+import type { JoinCounts } from "../protocol/session/joiner.ts";
 import { Outgoing } from "../protocol/session/outgoing.ts";
 import type { ClientSession } from "./client_session.ts";
 import { Connector } from "./connector.ts";
@@ -73,6 +74,11 @@ export class Succession {
   /** The session that is kept; `undefined` if the peer speaks plain MCP. */
   get session(): ClientSession | undefined {
     return this.#connector.session;
+  }
+
+  /** Why joined messages left, as it is now. */
+  get joins(): JoinCounts {
+    return Object.freeze({ ...this.#connector.joins });
   }
 
   /** Whether the server should still have the session. */

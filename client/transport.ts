@@ -293,6 +293,7 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
       ...this.#traffic.outbox.stats,
       bufferedMessages: this.#succession.session?.bufferedMessages ?? 0,
       bufferedBytes: this.#succession.session?.bufferedBytes ?? 0,
+      frameFlushes: this.#succession.joins,
     });
   }
 

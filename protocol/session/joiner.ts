@@ -11,10 +11,21 @@ const PATIENCE = 3;
 /** Runs a task soon, in the present turn of the event loop. */
 export type Soon = (task: () => void) => void;
 
+/** Why joined messages left, and how often; changed in place. */
+export interface JoinCounts {
+  /** The turn was over. */
+  turn: number;
+  /** One more message would not have fitted. */
+  full: number;
+  /** Something else had to follow: a control frame, a piece, the end of the connection. */
+  control: number;
+}
+
 /** Joins messages into frames, in their order. */
 export class Joiner {
   readonly #write: (frame: string) => void;
   readonly #soon: Soon | undefined;
+  readonly #counts: JoinCounts | undefined;
   /** How many bytes a frame may have that joins several messages. */
   #room: number;
   #frame = "";
@@ -29,11 +40,18 @@ export class Joiner {
    * @param sizes How large frames are.
    * @param write Writes one.
    * @param soon When; without it, when {@linkcode Joiner.flush} is called.
+   * @param counts Counts why.
    */
-  constructor(sizes: FrameSizes, write: (frame: string) => void, soon: Soon | undefined) {
+  constructor(
+    sizes: FrameSizes,
+    write: (frame: string) => void,
+    soon: Soon | undefined,
+    counts?: JoinCounts,
+  ) {
     this.#room = joinBytes(sizes);
     this.#write = write;
     this.#soon = soon;
+    this.#counts = counts;
   }
 
   /** Frames so far, the one that waits included. */
@@ -53,7 +71,7 @@ export class Joiner {
       this.#frame += "\n" + text;
       this.#isJoint = true;
     } else {
-      this.flush();
+      this.flush("full");
       this.#frames++;
       this.#frame = text;
       this.#isJoint = false;
@@ -65,10 +83,11 @@ export class Joiner {
   }
 
   /** Writes what waits. */
-  flush(): void {
+  flush(reason: keyof JoinCounts = "control"): void {
     const frame = this.#frame;
     if (frame === "") return;
     this.#frame = "";
+    if (this.#counts !== undefined) this.#counts[reason]++;
     // Counted once a frame: most texts have as many bytes as units.
     const fits = !this.#isJoint || frame.length * 3 <= this.#room ||
       countBytes(frame) <= this.#room;
@@ -97,6 +116,6 @@ export class Joiner {
   readonly #look = (): void => {
     if (this.#frame !== "" && --this.#patience > 0) return this.#soon?.(this.#look);
     this.#isWaiting = false;
-    this.flush();
+    this.flush("turn");
   };
 }

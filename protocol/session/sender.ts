@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../clock.ts";
 import { DROP_FRAME } from "./control.ts";
 import { type FrameSizes, isFrameSize, MIN_FRAME_BYTES, PieceCutter } from "./frames.ts";
-import { Joiner, type Soon } from "./joiner.ts";
+import { type JoinCounts, Joiner, type Soon } from "./joiner.ts";
 import { type Acknowledgement, Ledger } from "./ledger.ts";
 import { narrow, type SessionLimits } from "./limits.ts";
 import { pad } from "../padding.ts";
@@ -24,6 +24,8 @@ export interface SenderOptions {
   readonly awaited?: (() => void) | undefined;
   /** Runs a task after the present turn; without it, senders are never made to wait for that. */
   readonly endTurn?: ((task: () => void) => void) | undefined;
+  /** Counts why joined messages leave. */
+  readonly joins?: JoinCounts | undefined;
   /** Told of a message that never gets through, whatever is tried. */
   readonly poisoned: (message: Outgoing) => void;
 }
@@ -72,7 +74,12 @@ export class Sender {
     this.#options = options;
     this.#window = options.limits;
     this.#sizes = options.sizes;
-    this.#joiner = new Joiner(options.sizes, (frame) => this.#put(frame), options.soon);
+    this.#joiner = new Joiner(
+      options.sizes,
+      (frame) => this.#put(frame),
+      options.soon,
+      options.joins,
+    );
   }
 
   /** Messages that the peer may not have. */
@@ -358,7 +365,7 @@ export class Sender {
   }
 
   #settleTurn(): void {
-    if (this.#options.soon === undefined) this.flush();
+    if (this.#options.soon === undefined) this.#joiner.flush("turn");
   }
 
   /** The spaces count as part of the last message. */

@@ -2,7 +2,7 @@ import type { Clock, Timer } from "../clock.ts";
 import { ACK_DELAY } from "./acknowledger.ts";
 import { ackFrame, byeFrame, type ControlFrame, parseControl, pingFrame } from "./control.ts";
 import type { FrameSizes } from "./frames.ts";
-import type { Soon } from "./joiner.ts";
+import type { JoinCounts, Soon } from "./joiner.ts";
 import { FIRST_LIMITS, type SessionLimits, widen } from "./limits.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { Receiver } from "./receiver.ts";
@@ -43,6 +43,8 @@ export interface SessionEndOptions {
   readonly soon?: Soon | undefined;
   /** Told that messages of a turn were written, at its end or before. */
   readonly written?: (() => void) | undefined;
+  /** Counts why joined messages leave. */
+  readonly joins?: JoinCounts | undefined;
   /** Runs a task after the present turn: what was written leaves before it. */
   readonly endTurn?: ((task: () => void) => void) | undefined;
 }
@@ -90,7 +92,7 @@ export class SessionEnd {
 
   /** @param options Bounds, and who listens. */
   constructor(options: SessionEndOptions) {
-    const { limits, sizes, clock, soon, written, endTurn, events } = options;
+    const { limits, sizes, clock, soon, written, joins, endTurn, events } = options;
     this.#options = options;
     this.#sender = new Sender({
       limits,
@@ -98,6 +100,7 @@ export class SessionEnd {
       clock,
       soon,
       written,
+      joins,
       endTurn,
       awaited: () => this.#askSoon(),
       poisoned: (message) => events.poisoned(message),

@@ -225,6 +225,18 @@ Deno.test("batch() flushes by count, bytes, age and end, and getStats() tells ho
   ]);
 });
 
+Deno.test("getStats() tells why frames of a session left", async () => {
+  await using server = playSession();
+  await using client = await connect(server.url);
+  const { turn, full } = client.getStats().frameFlushes;
+  await Promise.all([client.request("x/a", { n: 1 }), client.request("x/a", { n: 2 })]);
+  assertEquals(client.getStats().frameFlushes.turn, turn + 1);
+  const data = "x".repeat(700);
+  await Promise.all([1, 2, 3].map((n) => client.request("x/a", { n, data })));
+  const after = client.getStats().frameFlushes;
+  assertEquals([after.turn, after.full], [turn + 2, full + 2]);
+});
+
 Deno.test("batch() waits up to maxAge for a callback that is not done", async () => {
   await using server = playSession();
   await using client = await connect(server.url);

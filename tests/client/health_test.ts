@@ -28,6 +28,7 @@ function makeFacts(
     queueAge: undefined,
     bufferedMessages: 0,
     bufferedBytes: 0,
+    frameFlushes: { turn: 0, full: 0, control: 0 },
     ...new RequestMeter(() => 0).stats,
     ...new Vitals().signs,
     ...numbers,

@@ -10,6 +10,7 @@ const PRESENT: PresentStats = {
   queueAge: undefined,
   bufferedMessages: 0,
   bufferedBytes: 0,
+  frameFlushes: { turn: 0, full: 0, control: 0 },
   requestsSettled: 0,
   requestsFailed: 0,
   errorRate: undefined,

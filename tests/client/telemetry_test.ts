@@ -14,6 +14,7 @@ const PRESENT = {
   queueAge: undefined,
   bufferedMessages: 0,
   bufferedBytes: 0,
+  frameFlushes: { turn: 0, full: 0, control: 0 },
 };
 
 function makeTelemetry() {
