@@ -148,6 +148,11 @@ export function isObject(value: unknown): value is JsonRpcParams {
  * the answer. The error holds nothing of the text.
  */
 export function parseMessage(text: string, maxDepth: number = MAX_DEPTH): JsonRpcMessage {
+  // Frames may be filled up with spaces, which need not be looked at one by one.
+  return parseTrimmed(text.endsWith(" ") ? text.trimEnd() : text, maxDepth);
+}
+
+function parseTrimmed(text: string, maxDepth: number): JsonRpcMessage {
   if (isBatch(text)) throw invalidRequest(NO_BATCHES);
   if (text.length > SCAN_FROM && isTextTooDeep(text, maxDepth)) {
     return refuseUnread(text, depthFault(maxDepth));

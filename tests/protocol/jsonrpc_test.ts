@@ -506,3 +506,16 @@ Deno.test("parseMessage() gives no message the members of a prototype", () => {
     ["__proto__"],
   ]);
 });
+
+Deno.test("parseMessage() takes spaces around a message, however deep it is allowed to be", () => {
+  const message = { jsonrpc: "2.0", id: 1, method: "x", params: { text: " ] " } } as const;
+  const text = JSON.stringify(message);
+  for (const spaces of [1, 20_000, 100_000]) {
+    assertEquals(parseMessage(text + " ".repeat(spaces)), message);
+    assertEquals(parseMessage(" ".repeat(spaces) + text), message);
+  }
+  const deep = `{"method":"x","params":{"a":${"[".repeat(80)}${
+    "]".repeat(80)
+  }},"jsonrpc":"2.0","id":7}`;
+  assertEquals(refusalOf(deep + " ".repeat(20_000)).id, 7);
+});
