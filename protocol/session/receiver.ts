@@ -122,14 +122,14 @@ export class Receiver {
   }
 
   /** One message more than there is room for is let in: it may be as large as it likes, alone. */
-  #hold(held: Queue<string>, message: string): void {
+  #hold(held: Queue<string>, text: string): void {
     const { bufferMessages, bufferBytes } = this.#room;
     if (held.size >= bufferMessages || this.#heldUnits > bufferBytes) {
       return this.#events.violation("More messages are unacknowledged than the window holds");
     }
     // Spaces that fill a frame up are in no window.
-    const text = message.trimEnd();
-    held.push(text);
-    this.#heldUnits += text.length;
+    const message = text.trimEnd();
+    held.push(message);
+    this.#heldUnits += message.length;
   }
 }
