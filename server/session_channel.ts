@@ -242,7 +242,8 @@ export class SessionChannel implements Channel, Holder {
 
   #post(text: string, message?: JsonRpcMessage, settled?: Settled): void {
     const { settings, journal } = this.#options;
-    this.#end.send(new Outgoing(message, text, journal ? journal(text, settled) : settled));
+    const told = journal ? journal(text, settled) : settled;
+    this.#end.send(new Outgoing(message, text, told, settled !== undefined));
     this.#charge();
     if (this.#end.waitingMessages === 0) return;
     const { limits, maxWaitingMessages, maxWaitingBytes } = settings;

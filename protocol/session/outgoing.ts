@@ -22,6 +22,8 @@ export class Outgoing {
   readonly id: RequestId | undefined;
   /** Told when the peer has it, or why it never will. */
   readonly settled: ((error?: Error) => void) | undefined;
+  /** Whether somebody waits for that. */
+  readonly isAwaited: boolean;
   /** Whether it was once complete on a wire: the peer may have it. */
   wasComplete = false;
   /** Resumes at which it was the first message that the peer still lacked. */
@@ -31,17 +33,20 @@ export class Outgoing {
    * @param message The message; without one the text counts as a notification.
    * @param text Its text.
    * @param settled Told once when the peer has it, or why it never will.
+   * @param isAwaited Whether somebody waits for that.
    */
   constructor(
     message: JsonRpcMessage | undefined,
     text: string,
     settled?: (error?: Error) => void,
+    isAwaited: boolean = settled !== undefined,
   ) {
     this.text = text;
     this.bytes = measure(text);
     this.lane = message === undefined ? "notification" : laneOf(message);
     this.id = message === undefined || this.lane === "notification" ? undefined : idOf(message);
     this.settled = settled;
+    this.isAwaited = isAwaited;
   }
 }
 

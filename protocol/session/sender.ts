@@ -296,7 +296,7 @@ export class Sender {
     if (cutter.isDone) {
       this.#open = undefined;
       this.#ledger.complete(message);
-      if (message.settled !== undefined) this.#options.awaited?.();
+      if (message.isAwaited) this.#options.awaited?.();
     }
     this.#write(wire, frame);
     return true;
@@ -342,7 +342,7 @@ export class Sender {
   #join(message: Outgoing): void {
     this.#ledger.complete(message);
     this.#joiner.add(message);
-    if (message.settled !== undefined) this.#options.awaited?.();
+    if (message.isAwaited) this.#options.awaited?.();
   }
 
   /** Writes joined messages. */
