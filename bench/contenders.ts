@@ -5,6 +5,8 @@ import {
 } from "@bowline/mcp-websocket/client";
 import { FloorClient } from "./floor.ts";
 import { ECHO, echoParams, type Filler, NOTE } from "./messages.ts";
+import { ServerProcess } from "./server_process.ts";
+import type { Stage } from "./stage.ts";
 
 /** One side of a comparison, with a connection that is open. */
 export interface Contender extends AsyncDisposable {
@@ -12,16 +14,32 @@ export interface Contender extends AsyncDisposable {
   request(params: Filler): Promise<unknown>;
   /** Sends a notification; a promise says when there is room for more. */
   notify(params: Filler): void | Promise<void>;
+  /** Hears every notification of the other end. */
+  hear(listener: () => void): void;
 }
 
-/** All that are compared, connected. */
+/** All that are compared, each connected when it is first asked for. */
 export interface Contenders {
+  /** Where they dial. */
+  readonly server: () => Promise<ServerProcess>;
   /** This package, in a session. */
-  readonly ours: Contender;
+  readonly ours: () => Promise<Contender>;
   /** This package over plain `mcp`. */
-  readonly plain: Contender;
+  readonly plain: () => Promise<Contender>;
   /** The bare socket. */
-  readonly floor: Contender;
+  readonly floor: () => Promise<Contender>;
+}
+
+/** What is compared, and a server process of its own. */
+export function createContenders(stage: Stage): Contenders {
+  const server = stage.lazy(() => ServerProcess.start());
+  const addresses = async () => (await server()).addresses;
+  return {
+    server,
+    ours: stage.lazy(async () => await openOurs((await addresses()).ours)),
+    plain: stage.lazy(async () => await openPlain((await addresses()).ours)),
+    floor: stage.lazy(async () => await openFloor((await addresses()).floor)),
+  };
 }
 
 /** Opens something at a URL. */
@@ -39,6 +57,7 @@ export async function openOurs(
   return {
     request: (params) => client.request(ECHO, params),
     notify: (params) => client.notify(NOTE, params),
+    hear: (listener) => client.onNotification(NOTE, listener),
     [Symbol.asyncDispose]: () => client.disconnect(),
   };
 }
@@ -50,10 +69,27 @@ export function openPlain(url: string): Promise<Contender> {
 
 /** A bare socket. */
 export async function openFloor(url: string): Promise<Contender> {
-  const client = await FloorClient.open(url);
+  return contend(await FloorClient.open(url));
+}
+
+/** A bare socket over a unix socket. */
+export async function openUnixFloor(path: string): Promise<Contender> {
+  const client = Deno.createHttpClient({ proxy: { transport: "unix", path } });
+  const contender = contend(await FloorClient.open("ws://localhost/", { client }));
+  return {
+    ...contender,
+    async [Symbol.asyncDispose](): Promise<void> {
+      await contender[Symbol.asyncDispose]();
+      client.close();
+    },
+  };
+}
+
+function contend(client: FloorClient): Contender {
   return {
     request: (params) => client.request(ECHO, params),
     notify: (params) => client.notify(params),
+    hear: (listener) => void (client.onnote = listener),
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   };
 }

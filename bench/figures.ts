@@ -6,44 +6,41 @@ import {
 } from "./blocks.ts";
 import {
   type Contender,
-  type Contenders,
+  createContenders,
   type Open,
   openAndAsk,
   openFloor,
   openOurs,
   openSession,
   openTransport,
+  openUnixFloor,
 } from "./contenders.ts";
 import { FloorClient } from "./floor.ts";
+import { atLeast, atMost, below, belowFloorPlus } from "./goals.ts";
+import { figureJob, type Job, type Scale, scaled } from "./jobs.ts";
 import { echoParams } from "./messages.ts";
-import { atLeast, atMost, below, belowFloorPlus, type Figure } from "./ratios.ts";
+import type { Figure } from "./ratios.ts";
 import type { Addresses } from "./server_process.ts";
-
-/** How much is measured: all of it, or next to nothing to see that it works. */
-export interface Scale {
-  /** Pairs of blocks. */
-  readonly pairs: number;
-  /** Calls of a block are multiplied by this; at least one is made. */
-  readonly calls: number;
-}
-
-/** As much as makes the ratios steady. */
-export const FULL: Scale = { pairs: 30, calls: 1 };
+import type { Stage } from "./stage.ts";
 
 /** What most figures compare. */
 const SIDES = { over: "bowline.v1", against: "bare socket" } as const;
+
 /**
  * All that is held against the bare socket.
  *
- * @param contenders Both sides, connected.
- * @param addresses Where both listen.
+ * @param stage Where the contenders stay.
  * @param scale How much is measured.
  * @returns The figures, in the order of the table.
  */
-export function figures(contenders: Contenders, addresses: Addresses, scale: Scale): Figure[] {
+export function floorFigures(stage: Stage, scale: Scale): Job[] {
+  const contenders = createContenders(stage);
+  const unix = stage.lazy(async () => {
+    return await openUnixFloor((await contenders.server()).addresses.unix);
+  });
   const { pairs } = scale;
   const fewer = Math.ceil(pairs / 3);
-  return [
+  const all: Figure[] = [
     throughput(64, 3_200, [atLeast(1)]),
     throughput(1_024, 10_240, [atLeast(1.5)]),
     {
@@ -59,7 +56,8 @@ export function figures(contenders: Contenders, addresses: Addresses, scale: Sca
     roundTrip("100 B", 100, 500, pairs, [below(3), atMost(1.1)]),
     roundTrip("1,000 B", 1_000, 500, pairs, [below(3), atMost(1.1)]),
     roundTrip("1 KiB", 1_024, 500, pairs, [below(3)]),
-    roundTrip("10 KiB", 10_240, 3, fewer, [below(3)]),
+    roundTrip("10 KiB", 10_240, 3, fewer, [below(3), below(0.3)]),
+    roundTripBesideUnix(10_240),
     roundTrip("100 KiB", 102_400, 50, pairs, [below(3)]),
     opening("connect, transport", 20, openTransport, FloorClient.open, [below(100), atMost(1.5)]),
     opening("connect, usable session", 5, openSession, FloorClient.open, [
@@ -71,17 +69,23 @@ export function figures(contenders: Contenders, addresses: Addresses, scale: Sca
       belowFloorPlus(10),
     ]),
   ];
+  return all.map(figureJob);
+
+  async function addresses(): Promise<Addresses> {
+    return (await contenders.server()).addresses;
+  }
 
   function count(calls: number): number {
-    return Math.max(1, Math.round(calls * scale.calls));
+    return scaled(calls, scale);
   }
 
   function both(
     block: (side: Contender) => Promise<number>,
+    against = contenders.floor,
   ): Pick<Figure, "ours" | "floor"> {
     return {
-      ours: () => block(contenders.ours),
-      floor: () => block(contenders.floor),
+      ours: async () => await block(await contenders.ours()),
+      floor: async () => await block(await against()),
     };
   }
 
@@ -100,8 +104,23 @@ export function figures(contenders: Contenders, addresses: Addresses, scale: Sca
       goals,
       pairs,
       warmUps,
-      ours: () => measureOpening(ours, addresses.ours, count(10)),
-      floor: () => measureOpening(floor, addresses.floor, count(10)),
+      ours: async () => measureOpening(ours, (await addresses()).ours, count(10)),
+      floor: async () => measureOpening(floor, (await addresses()).floor, count(10)),
+    };
+  }
+
+  /** The same bytes where a bare socket does not stall. */
+  function roundTripBesideUnix(bytes: number): Figure {
+    const params = echoParams(bytes);
+    return {
+      name: "round trip p50, 10 KiB, unix socket beside",
+      unit: "ms",
+      over: "bowline.v1",
+      against: "bare unix socket",
+      goals: [below(0.3), atMost(1.5)],
+      pairs,
+      warmUps: 5,
+      ...both((side) => measureLatency(() => side.request(params), count(200)), unix),
     };
   }
 

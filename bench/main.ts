@@ -1,76 +1,63 @@
 /**
- * All benchmarks: `deno task bench`. Prints one table; `--json FILE` writes
- * the numbers to a file as well. Takes about two minutes and a half.
+ * All benchmarks. `deno task bench` prints one table and writes it to
+ * `docs/benchmark.json` and `docs/benchmark.svg`; it takes less than ten
+ * minutes. `deno task bench:check` takes the ratios that have a goal, and
+ * fails if one is behind it by more than its noise.
+ *
+ * `--only TEXT` picks figures by name, `--pairs N` makes them quicker or
+ * steadier, `--runs N` takes the ratios several times, `--out DIR` says where
+ * to write. What is not complete is written only where that is said.
  *
  * @module
  */
 
-import { parseArgs } from "node:util";
-import { openFloor, openOurs, openPlain } from "./contenders.ts";
-import { figures, FULL, type Scale } from "./figures.ts";
-import { compare, type Figure, type Row } from "./ratios.ts";
-import { openSdkClients, sdkFigures } from "./sdk_figures.ts";
-import { ServerProcess } from "./server_process.ts";
-import { openWireFigures, sessionFigures } from "./session_figures.ts";
-import { runSuites } from "./suites.ts";
+import { type BenchOptions, parseBenchOptions } from "./bench_options.ts";
+import { findBehind } from "./check.ts";
+import { listGroups } from "./groups.ts";
+import { FULL, type Group, type Job, runGroups } from "./jobs.ts";
+import { describeMachine, formatMachine } from "./machine.ts";
+import { preparePeers } from "./peers.ts";
+import type { Row } from "./ratios.ts";
+import { writeReport } from "./report.ts";
+import { mergeRuns } from "./runs.ts";
 import { formatTable } from "./table.ts";
 
-/**
- * Runs every comparison in a fresh server process.
- *
- * @param scale How much is measured.
- * @param tell Told the name of each figure before it is measured.
- * @returns A row for each figure.
- */
-export async function runRatios(scale: Scale, tell: (name: string) => void): Promise<Row[]> {
-  await using server = await ServerProcess.start();
-  const { addresses } = server;
-  await using floor = await openFloor(addresses.floor);
-  await using ours = await openOurs(addresses.ours);
-  await using plain = await openPlain(addresses.ours);
-  await using wire = await openWireFigures(addresses, scale);
-  await using clients = await openSdkClients(addresses);
-  const all: Figure[] = [
-    ...figures({ ours, plain, floor }, addresses, scale),
-    ...sessionFigures({ ours, plain, floor }, addresses, scale),
-    ...wire.figures,
-    ...sdkFigures(clients, scale),
-  ];
-  const rows: Row[] = [];
-  for (const figure of all) {
-    tell(figure.name);
-    rows.push(await compare(figure));
-  }
-  return rows;
+const METHOD =
+  `Client and server are two processes on loopback; a bare socket is Deno's, which parses and
+stringifies once per message, and waits 44 ms for a delayed ACK (Nagle) from 1,025 to 65,535
+bytes. Blocks alternate; the ratio is the median of the pairs. CPU is processor time.`;
+
+async function measure(groups: readonly Group[], options: BenchOptions): Promise<Row[]> {
+  const scale = { ...FULL, pairs: options.pairs ?? FULL.pairs };
+  const isWanted = ({ names }: Job) =>
+    options.only.length === 0 ||
+    options.only.some((text) => names.some((name) => name.includes(text)));
+  const run = (isOurs: (job: Job) => boolean) =>
+    runGroups(groups, scale, (job) => isWanted(job) && isOurs(job), say);
+  if (options.isCheck) return await run(({ hasBound }) => hasBound);
+  const runs: Row[][] = [];
+  while (runs.length < options.runs) runs.push(await run(({ hasRatio }) => hasRatio));
+  return [...mergeRuns(runs), ...await run(({ hasRatio }) => !hasRatio)];
 }
 
-if (import.meta.main) {
-  const { values: { json } } = parseArgs({
-    args: Deno.args,
-    options: { json: { type: "string" } },
-  });
-  say("deno bench");
-  const { cpu, rows: absolute } = await runSuites();
-  const rows = [...await runRatios(FULL, say), ...absolute];
-  const machine = {
-    cpu,
-    cores: navigator.hardwareConcurrency,
-    os: `${Deno.build.os} ${Deno.osRelease()}`,
-    load: Deno.loadavg()[0],
-    deno: Deno.version.deno,
-    v8: Deno.version.v8,
-  };
-  const { cores, os, load, deno, v8 } = machine;
-  print(`\n${cpu}, ${cores} cores, ${os}, load ${load?.toFixed(1)}; Deno ${deno}, V8 ${v8}`);
-  print(
-    "Client and server are two processes on loopback; a bare socket is Deno's, which parses and " +
-      "stringifies\nonce per message, and waits 44 ms for a delayed ACK (Nagle) from 1,025 to " +
-      "65,535 bytes. Blocks alternate;\nthe ratio is the median of the pairs.\n",
-  );
-  print(formatTable(rows));
-  if (json !== undefined) {
-    await Deno.writeTextFile(json, JSON.stringify({ machine, rows }, undefined, 2) + "\n");
-  }
+async function main(options: BenchOptions): Promise<void> {
+  const peers = options.isCheck ? { why: "none of them has a goal" } : await preparePeers();
+  const node = "node" in peers ? peers : undefined;
+  const rows = await measure(listGroups(node?.node), options);
+  const machine = describeMachine(node?.version);
+  print(`\n${formatMachine(machine)}\n${METHOD}`);
+  if ("why" in peers) print(`Other stacks are left out: ${peers.why}.`);
+  print(`\n${formatTable(rows)}`);
+  if (options.isCheck) return conclude(findBehind(rows));
+  const isComplete = options.only.length === 0 && options.pairs === undefined;
+  const out = options.out ?? (isComplete ? "docs" : undefined);
+  if (out !== undefined) await writeReport(out, machine, rows);
+}
+
+function conclude(behind: readonly string[]): void {
+  print(`\n${behind.length === 0 ? "No ratio is behind its goal." : "Behind their goals:"}`);
+  for (const sentence of behind) print(`- ${sentence}`);
+  if (behind.length > 0) Deno.exitCode = 1;
 }
 
 function say(name: string): void {
@@ -82,3 +69,5 @@ function print(text: string): void {
   // deno-lint-ignore no-console
   console.log(text);
 }
+
+if (import.meta.main) await main(parseBenchOptions(Deno.args));

@@ -1,71 +1,108 @@
 import { WebSocketClientTransport } from "@bowline/mcp-websocket/client";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { measureLatency, measureThroughput } from "./blocks.ts";
-import type { Scale } from "./figures.ts";
-import { atLeast, atMost, type Figure } from "./ratios.ts";
-import { TOOL } from "./sdk_server.ts";
-import type { Addresses } from "./server_process.ts";
+import { Child } from "./child.ts";
+import { atLeast, atMost, type Goal } from "./goals.ts";
+import { figureJob, type Job, type Scale, scaled } from "./jobs.ts";
+import type { Figure } from "./ratios.ts";
+import { ClientV1, HttpClientTransportV1, StdioClientTransportV1 } from "./sdk_v1.ts";
+import type { Stage } from "./stage.ts";
 
-/** Both clients of the SDK, connected. */
-export interface SdkClients extends AsyncDisposable {
-  /** Over this package's transport. */
-  readonly ours: Client;
-  /** Over the SDK's Streamable HTTP. */
-  readonly http: Client;
+/** The SDKs. */
+const SDKS = ["v1", "v2"] as const;
+type Sdk = typeof SDKS[number];
+
+/** What their messages go over. */
+type Way = "ours" | "http" | "stdio";
+
+/** Where the server process listens, for each SDK. */
+export type SdkAddresses = Readonly<Record<Sdk, Readonly<Record<"ours" | "http", string>>>>;
+
+/** A client of an SDK, connected. */
+interface SdkClient extends AsyncDisposable {
+  /** `tools/call`. */
+  call(): Promise<unknown>;
 }
 
-/** Connects one client of the SDK over each transport, both in the SDK's default era. */
-export async function openSdkClients({ sdk, sdkHttp }: Addresses): Promise<SdkClients> {
-  const ours = new Client({ name: "bench", version: "1.0.0" });
-  const http = new Client({ name: "bench", version: "1.0.0" });
-  await ours.connect(new WebSocketClientTransport(sdk, { require: "bowline.v1" }));
-  await http.connect(new StreamableHTTPClientTransport(new URL(sdkHttp)));
-  return {
-    ours,
-    http,
-    async [Symbol.asyncDispose](): Promise<void> {
-      await ours.close();
-      await http.close();
-    },
-  };
-}
+const INFO = { name: "bench", version: "1.0.0" };
+const CALL = { name: "echo", arguments: { text: "hello" } };
 
 /**
- * `tools/call` of the same SDK over both transports: a session, and Streamable HTTP.
+ * `tools/call` of the same SDK over a session of this package, over Streamable
+ * HTTP and over stdio; client and server are of the same SDK, in its default era.
  *
- * @param clients Both, connected.
+ * @param stage Where the clients stay.
  * @param scale How much is measured.
  * @returns The figures.
  */
-export function sdkFigures(clients: SdkClients, { pairs, calls: share }: Scale): Figure[] {
-  const call = (client: Client) => () =>
-    client.callTool({ name: TOOL, arguments: { text: "hello" } });
-  const ours = call(clients.ours);
-  const http = call(clients.http);
-  const one = Math.max(1, Math.round(100 * share));
-  const many = Math.max(1, Math.round(256 * share));
-  const few = Math.ceil(pairs / 2);
-  const sides = { over: "bowline.v1", against: "SDK's HTTP" } as const;
-  return [
-    {
-      name: "SDK tools/call p50",
+export function sdkFigures(stage: Stage, scale: Scale): Job[] {
+  const server = stage.lazy(() => Child.startScript<SdkAddresses>("sdk_server.ts"));
+  return SDKS.flatMap((sdk) => figuresOf(sdk)).map(figureJob);
+
+  function figuresOf(sdk: Sdk): Figure[] {
+    const lazy = (way: Way) =>
+      stage.lazy(async () => await CONNECT[sdk](way, (await server()).hello[sdk]));
+    const [ours, http, stdio] = [lazy("ours"), lazy("http"), lazy("stdio")];
+    const sides = (other: typeof http, block: (client: SdkClient) => Promise<number>) => ({
+      ours: async () => await block(await ours()),
+      floor: async () => await block(await other()),
+    });
+    const one = (against: string, other: typeof http, goals: readonly Goal[]): Figure => ({
+      name: `SDK ${sdk} tools/call p50`,
       unit: "ms",
-      ...sides,
-      goals: [atMost(0.25)],
-      pairs: few,
+      over: "bowline.v1",
+      against,
+      goals,
+      pairs: Math.ceil(scale.pairs / 2),
       warmUps: 3,
-      ours: () => measureLatency(ours, one),
-      floor: () => measureLatency(http, one),
-    },
-    {
-      name: "SDK tools/call, 64 in flight",
+      ...sides(other, ({ call }) => measureLatency(call, scaled(100, scale))),
+    });
+    const many = (against: string, other: typeof http, goals: readonly Goal[]): Figure => ({
+      name: `SDK ${sdk} tools/call, 64 in flight`,
       unit: "/s",
-      ...sides,
-      goals: [atLeast(10)],
-      pairs: few,
+      over: "bowline.v1",
+      against,
+      goals,
+      pairs: Math.ceil(scale.pairs / 2),
       warmUps: 3,
-      ours: () => measureThroughput(ours, many * 8, 64),
-      floor: () => measureThroughput(http, many, 64),
-    },
-  ];
+      ...sides(other, ({ call }) => measureThroughput(call, scaled(512, scale), 64)),
+    });
+    return [
+      one("SDK's HTTP", http, [atMost(0.25)]),
+      many("SDK's HTTP", http, [atLeast(10)]),
+      one("SDK's stdio", stdio, []),
+      many("SDK's stdio", stdio, []),
+    ];
+  }
+}
+
+type Connect = (way: Way, addresses: SdkAddresses[Sdk]) => Promise<SdkClient>;
+
+const CONNECT: Readonly<Record<Sdk, Connect>> = {
+  async v1(way, { ours, http }) {
+    const client = new ClientV1(INFO);
+    const connect = {
+      ours: () => client.connect(new WebSocketClientTransport(ours, { require: "bowline.v1" })),
+      http: () => client.connect(new HttpClientTransportV1(new URL(http))),
+      stdio: () => client.connect(new StdioClientTransportV1(stdioServer("v1"))),
+    };
+    await connect[way]();
+    return { call: () => client.callTool(CALL), [Symbol.asyncDispose]: () => client.close() };
+  },
+  async v2(way, { ours, http }) {
+    const client = new Client(INFO);
+    const connect = {
+      ours: () => client.connect(new WebSocketClientTransport(ours, { require: "bowline.v1" })),
+      http: () => client.connect(new StreamableHTTPClientTransport(new URL(http))),
+      stdio: () => client.connect(new StdioClientTransport(stdioServer("v2"))),
+    };
+    await connect[way]();
+    return { call: () => client.callTool(CALL), [Symbol.asyncDispose]: () => client.close() };
+  },
+};
+
+function stdioServer(sdk: Sdk): { command: string; args: string[] } {
+  const script = new URL("sdk_server.ts", import.meta.url).pathname;
+  return { command: Deno.execPath(), args: ["run", "-A", script, "stdio", sdk] };
 }

@@ -1,30 +1,28 @@
 /**
- * The server process of the benchmarks: `deno run -A bench/server.ts`. It
- * prints one line of JSON, its addresses, and lives until its input ends, so
- * that it never outlives whoever started it.
+ * The server process of most figures: `deno run -A bench/server.ts`. It tells
+ * its addresses, and lives until its input ends.
  *
  * @module
  */
 
 import { MCPWebSocketServer } from "@bowline/mcp-websocket/server";
-import { serveFloor } from "./floor.ts";
+import { answerQuestions, cpuTime } from "./answers.ts";
+import { serveFloor, serveUnixFloor } from "./floor.ts";
 import { ECHO, NOTE } from "./messages.ts";
-import { serveSdkHttp, serveSdkWebSocket } from "./sdk_server.ts";
-import type { Addresses } from "./server_process.ts";
+import type { Addresses, ServerQuestion } from "./server_process.ts";
 
 const server = new MCPWebSocketServer({ name: "bench", version: "1.0.0" });
 server.handle(ECHO, (params) => params);
 server.onNotification(NOTE, () => {});
 const { url: ours } = await server.start({ port: 0 });
+const folder = await Deno.makeTempDir();
+const unix = `${folder}/socket`;
+serveUnixFloor(unix);
 
 const addresses: Addresses = {
   ours,
   floor: `ws://127.0.0.1:${serveFloor().addr.port}/`,
-  sdk: `ws://127.0.0.1:${serveSdkWebSocket().addr.port}/mcp`,
-  sdkHttp: `http://127.0.0.1:${serveSdkHttp().addr.port}/mcp`,
+  unix,
 };
-// deno-lint-ignore no-console
-console.log(JSON.stringify(addresses));
-
-for await (const _ of Deno.stdin.readable);
-Deno.exit();
+globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+await answerQuestions(addresses, (_: ServerQuestion) => cpuTime());

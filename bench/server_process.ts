@@ -1,24 +1,24 @@
+import { Child } from "./child.ts";
+
 /** Where the server process listens. */
 export interface Addresses {
   /** This package's server. */
   readonly ours: string;
   /** The bare socket. */
   readonly floor: string;
-  /** An SDK's server behind this package's transport. */
-  readonly sdk: string;
-  /** The same over the SDK's Streamable HTTP. */
-  readonly sdkHttp: string;
+  /** The bare socket on a unix socket: the path. */
+  readonly unix: string;
 }
+
+/** What the server process can be asked. */
+export type ServerQuestion = "cpu";
 
 /** The server, in a process of its own: it shares no event loop with what measures it. */
 export class ServerProcess implements AsyncDisposable {
-  /** Where it listens. */
-  readonly addresses: Addresses;
-  readonly #child: Deno.ChildProcess;
+  readonly #child: Child<Addresses>;
 
-  private constructor(child: Deno.ChildProcess, addresses: Addresses) {
+  private constructor(child: Child<Addresses>) {
     this.#child = child;
-    this.addresses = addresses;
   }
 
   /**
@@ -28,13 +28,17 @@ export class ServerProcess implements AsyncDisposable {
    * @throws {Error} If it does not say where.
    */
   static async start(): Promise<ServerProcess> {
-    const script = new URL("./server.ts", import.meta.url);
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", script.href],
-      stdin: "piped",
-      stdout: "piped",
-    }).spawn();
-    return new ServerProcess(child, JSON.parse(await readLine(child.stdout)));
+    return new ServerProcess(await Child.startScript<Addresses>("server.ts"));
+  }
+
+  /** Where it listens. */
+  get addresses(): Addresses {
+    return this.#child.hello;
+  }
+
+  /** The processor time that it has used, in microseconds. */
+  cpuTime(): Promise<number> {
+    return this.#child.ask("cpu" satisfies ServerQuestion);
   }
 
   /** Lets this process end although the server still runs; the server ends then, too. */
@@ -44,16 +48,6 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Ends the server. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#child.stdin.close();
-    await this.#child.status;
+    await this.#child[Symbol.asyncDispose]();
   }
-}
-
-async function readLine(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
-  let text = "";
-  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
-    text += chunk;
-    if (text.includes("\n")) return text;
-  }
-  throw new Error("Cannot start server: it ended without a word");
 }

@@ -1,33 +1,29 @@
-import { below, belowFloorPlus, type Goal, judge, type Measured, type Row } from "./ratios.ts";
+import { below, belowFloorPlus, type Goal, type Measured } from "./goals.ts";
+import type { Job } from "./jobs.ts";
+import { judge, type Row } from "./ratios.ts";
 
 /** What `deno bench --json` prints, as far as it is read here. */
 interface BenchReport {
-  readonly cpu: string;
   readonly benches: readonly {
     readonly name: string;
     readonly results: readonly { readonly ok?: { readonly p75: number } }[];
   }[];
 }
 
-/** What the suites gave. */
-export interface SuiteResults {
-  /** The processor, as Deno names it. */
-  readonly cpu: string;
-  /** Times in milliseconds; three quarters of the calls took less. */
-  readonly rows: Row[];
-}
-
 const SUITES = ["connect_bench.ts", "round_trip_bench.ts"];
 const SIZES = ["100 B", "1 KiB", "10 KiB", "100 KiB"];
 
 /**
- * Runs the `deno bench` suites. They give no median; goals are held against
- * p75, which is not below it, and no ratio is taken from them.
+ * The `deno bench` suites. They give no median; goals are held against p75,
+ * which is not below it, and no ratio is taken from them.
  *
- * @returns The processor and a row for each figure.
- * @throws {Error} If a suite fails.
+ * @returns One job, which throws if a suite fails.
  */
-export async function runSuites(): Promise<SuiteResults> {
+export function suites(): Job[] {
+  return [{ names: ["deno bench"], hasRatio: false, hasBound: false, run: runSuites }];
+}
+
+async function runSuites(): Promise<Row[]> {
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["bench", "-A", "--json", ...SUITES.map((name) => new URL(name, import.meta.url).href)],
     stderr: "inherit",
@@ -40,16 +36,15 @@ export async function runSuites(): Promise<SuiteResults> {
  * The rows in a report.
  *
  * @param report What `deno bench --json` printed.
- * @returns The processor and a row for each figure.
+ * @returns A row for each figure: times in milliseconds, three quarters of the calls took less.
  * @throws {Error} If a bench is missing or has failed.
  */
-export function readReport({ cpu, benches }: BenchReport): SuiteResults {
-  const rows = [
+export function readReport({ benches }: BenchReport): Row[] {
+  return [
     row("transport start()", "bare open", [below(100)]),
     row("client connect()", "bare open", [below(100), belowFloorPlus(10)]),
     ...SIZES.map((size) => row(`ours, ${size}`, `floor, ${size}`, [below(3)])),
   ];
-  return { cpu, rows };
 
   function row(ours: string, floor: string, goals: readonly Goal[]): Row {
     const measured: Measured = { ours: time(ours), floor: time(floor), ratio: undefined };

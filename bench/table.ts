@@ -1,8 +1,18 @@
 import type { Row } from "./ratios.ts";
 
-const HEAD = ["figure", "over", "ours", "against", "its", "ratio [p10–p90]", "goal", "met?"];
+const HEAD = [
+  "figure",
+  "over",
+  "ours",
+  "against",
+  "its",
+  "ratio [p10–p90]",
+  "of runs",
+  "goal",
+  "met?",
+];
 /** Columns of numbers, which are flush right. */
-const NUMBERS: ReadonlySet<number> = new Set([2, 4, 5]);
+const NUMBERS: ReadonlySet<number> = new Set([2, 4, 5, 6]);
 
 /**
  * The rows as a table in Markdown, which reads well in a terminal, too. What
@@ -27,27 +37,36 @@ export function formatTable(rows: readonly Row[]): string {
 }
 
 function formatRow(row: Row): string[] {
-  const { name, unit, over, against, ours, floor, ratio, goal, isMet } = row;
+  const { name, unit, over, against, ours, floor, ratio, goals, isMet, spread } = row;
   return [
     name,
     over,
     formatValue(ours, unit),
     against,
     floor === undefined ? "" : formatValue(floor, unit),
-    ratio === undefined
-      ? ""
-      : `${ratio.median.toFixed(2)} [${ratio.p10.toFixed(2)}–${ratio.p90.toFixed(2)}]`,
-    goal,
+    ratio === undefined ? "" : formatRange(ratio.median, [ratio.p10, ratio.p90]),
+    spread === undefined ? "" : spread.ratio.map(formatRatio).join("–"),
+    goals.map(({ text }) => text).join(", "),
     isMet === undefined ? "" : isMet ? "yes" : "NO",
   ];
+}
+
+function formatRange(median: number, ends: readonly number[]): string {
+  return `${formatRatio(median)} [${ends.map(formatRatio).join("–")}]`;
+}
+
+function formatRatio(ratio: number): string {
+  return ratio.toFixed(ratio < 0.1 ? 4 : 2);
 }
 
 function formatValue(value: number, unit: Row["unit"]): string {
   switch (unit) {
     case "ms":
       return `${value.toFixed(3)} ms`;
+    case "µs":
     case "B":
-      return `${value.toFixed(1)} B`;
+    case "KiB":
+      return `${value.toFixed(1)} ${unit}`;
     case "/s":
       return `${Math.round(value).toLocaleString("en")} /s`;
   }
