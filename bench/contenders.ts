@@ -1,5 +1,6 @@
 import {
   MCPWebSocketClient,
+  type MCPWebSocketClientOptions,
   type WebSocketClientOptions,
   WebSocketClientTransport,
 } from "@bowline/mcp-websocket/client";
@@ -30,14 +31,23 @@ export interface Contenders {
   readonly floor: () => Promise<Contender>;
 }
 
-/** What is compared, and a server process of its own. */
-export function createContenders(stage: Stage): Contenders {
+/**
+ * What is compared, and a server process of its own.
+ *
+ * @param stage Where they stay.
+ * @param options Of our clients.
+ * @returns All of them, to be asked for.
+ */
+export function createContenders(
+  stage: Stage,
+  options: MCPWebSocketClientOptions = {},
+): Contenders {
   const server = stage.lazy(() => ServerProcess.start());
   const addresses = async () => (await server()).addresses;
   return {
     server,
-    ours: stage.lazy(async () => await openOurs((await addresses()).ours)),
-    plain: stage.lazy(async () => await openPlain((await addresses()).ours)),
+    ours: stage.lazy(async () => await openOurs((await addresses()).ours, "bowline.v1", options)),
+    plain: stage.lazy(async () => await openOurs((await addresses()).ours, "mcp", options)),
     floor: stage.lazy(async () => await openFloor((await addresses()).floor)),
   };
 }
@@ -52,8 +62,9 @@ export type Subprotocol = "bowline.v1" | "mcp";
 export async function openOurs(
   url: string,
   protocol: Subprotocol = "bowline.v1",
+  options: MCPWebSocketClientOptions = {},
 ): Promise<Contender> {
-  const client = await openSession(url, protocol);
+  const client = await openSession(url, protocol, options);
   return {
     request: (params) => client.request(ECHO, params),
     notify: (params) => client.notify(NOTE, params),
@@ -108,8 +119,9 @@ export async function openTransport(
 export async function openSession(
   url: string,
   protocol: Subprotocol = "bowline.v1",
+  options: MCPWebSocketClientOptions = {},
 ): Promise<MCPWebSocketClient> {
-  const client = new MCPWebSocketClient(url, { era: "legacy", ...offerOf(protocol) });
+  const client = new MCPWebSocketClient(url, { era: "legacy", ...offerOf(protocol), ...options });
   await client.connect();
   return client;
 }

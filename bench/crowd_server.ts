@@ -1,7 +1,8 @@
 /**
  * The server process of figures with many connections, which tells of its
  * memory: `deno run -A --v8-flags=--expose-gc bench/crowd_server.ts`. Limits
- * are the defaults; it has no guard in front.
+ * are the defaults, but clients may come faster than 1,000 a second; it has no
+ * guard in front.
  *
  * @module
  */
@@ -17,7 +18,11 @@ import { ECHO, NOTE, noteParams } from "./messages.ts";
 const COLLECTIONS = 5;
 const PAUSE = 100;
 
-const server = new MCPWebSocketServer({ name: "bench", version: "1.0.0" });
+const server = new MCPWebSocketServer({
+  name: "bench",
+  version: "1.0.0",
+  admission: { upgrades: false },
+});
 server.handle(ECHO, (params) => params);
 const { url: ours } = await server.start({ port: 0 });
 const sockets = new Set<WebSocket>();

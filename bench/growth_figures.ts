@@ -20,6 +20,8 @@ const SIZES = [
   ["1 MiB", 1_048_576, 5],
   ["10 MiB", 10_485_760, 1],
 ] as const;
+/** More than a client sends by default. */
+const LARGEST = 16 * 1_024 * 1_024;
 
 /** Connections of one side, as many as were asked for so far. */
 class Pool implements AsyncDisposable {
@@ -50,7 +52,7 @@ class Pool implements AsyncDisposable {
  * @returns The figures.
  */
 export function growthFigures(stage: Stage, scale: Scale): Job[] {
-  const contenders = createContenders(stage);
+  const contenders = createContenders(stage, { maxSendBytes: LARGEST });
   const pairs = Math.ceil(scale.pairs / 5);
   const pool = (side: "ours" | "floor", open: (url: string) => Promise<Contender>) =>
     stage.lazy(async () => {
