@@ -32,6 +32,9 @@ const STYLE = `
     }
 `;
 
+/** What stands beside ours without being a rival: without a goal it says nothing in a chart. */
+const YARDSTICKS: readonly string[] = ["bare socket", "plain mcp"];
+
 /** One bar: how many times better ours is. */
 export interface Bar {
   /** What is compared, and with what. */
@@ -45,14 +48,16 @@ export interface Bar {
 }
 
 /**
- * Bars of the figures that have a ratio. Times are turned over: more is better for all.
+ * Bars of the ratios of speed that have a goal, or a rival. Times are turned
+ * over: more is better for all.
  *
  * @param rows What was measured.
- * @returns A bar for each ratio that is about speed.
+ * @returns A bar for each.
  */
 export function toBars(rows: readonly Row[]): Bar[] {
   return rows.flatMap(({ name, against, unit, ratio, goals }) => {
     if (ratio === undefined || unit === "B" || unit === "KiB") return [];
+    if (goals.length === 0 && YARDSTICKS.includes(against)) return [];
     const bound = goals.find(({ bound }) => bound !== undefined)?.bound;
     return [{
       name: `${name} · ${against}`,

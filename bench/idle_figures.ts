@@ -9,6 +9,8 @@ import type { Stage } from "./stage.ts";
 const SIDES = { over: "bowline.v1", against: "bare socket" } as const;
 /** How many connections, where `ulimit -n` allows for the last of them. */
 const COUNTS = [1_000, 5_000, 10_000];
+/** Connections before the first reading: code that is new, and buffers that are there once, are no session's. */
+const FIRST = 100;
 /** What a session may cost, in KiB. */
 const MEMORY_GOAL = 4;
 /** A session is pinged after 25 s of silence, a bare socket by Deno every 15 s: half a minute has both. */
@@ -19,7 +21,7 @@ interface IdleCost {
   /** Bytes for each connection, for each count of them. */
   readonly memory: readonly Memory[];
   /** Microseconds for each connection and minute. */
-  readonly cpu: { readonly server: number; readonly clients: number };
+  readonly cpu: { readonly server: number; readonly client: number };
 }
 
 /**
@@ -32,16 +34,19 @@ interface IdleCost {
  */
 export function idleFigures(_stage: Stage, scale: Scale): Job[] {
   const { sockets } = connectionLimit();
+  const window = WINDOW * scale.calls;
   const share = Math.min(1, sockets / Math.max(...COUNTS));
-  const counts = COUNTS.map((count) => scaled(Math.floor(count * share), scale));
+  const [first = 1, ...counts] = [FIRST, ...COUNTS].map((count) => {
+    return scaled(Math.floor(count * share), scale);
+  });
   return [{
     names: counts.map((count) => `idle, ${count.toLocaleString("en")} connections`),
     hasRatio: false,
     hasBound: false,
     async run() {
       const [ours, floor] = await Promise.all([
-        measureIdle("ours", counts, WINDOW * scale.calls),
-        measureIdle("floor", counts, WINDOW * scale.calls),
+        measureIdle("ours", first, counts, window),
+        measureIdle("floor", first, counts, window),
       ]);
       return toRows(counts, ours, floor);
     },
@@ -50,18 +55,20 @@ export function idleFigures(_stage: Stage, scale: Scale): Job[] {
 
 async function measureIdle(
   side: CrowdSide,
+  first: number,
   counts: readonly number[],
   window: number,
 ): Promise<IdleCost> {
   await using crowd = await Crowd.start();
-  const empty = await crowd.memory();
+  await crowd.grow(side, first);
+  const before = await crowd.memory();
   const memory: Memory[] = [];
   for (const count of counts) {
     await crowd.grow(side, count);
     const { rss, heapUsed } = await crowd.memory();
     memory.push({
-      rss: (rss - empty.rss) / count,
-      heapUsed: (heapUsed - empty.heapUsed) / count,
+      rss: (rss - before.rss) / (count - first),
+      heapUsed: (heapUsed - before.heapUsed) / (count - first),
     });
   }
   return { memory, cpu: await measureRest(crowd, counts.at(-1) ?? 1, window) };
@@ -75,7 +82,7 @@ async function measureRest(crowd: Crowd, count: number, window: number): Promise
   const minutes = (performance.now() - startedAt) / 60_000;
   return {
     server: (after.server - before.server) / count / minutes,
-    clients: (after.clients - before.clients) / count / minutes,
+    client: (after.clients - before.clients) / count / minutes,
   };
 }
 
@@ -91,7 +98,7 @@ function toRows(counts: readonly number[], ours: IdleCost, floor: IdleCost): Row
     )
   );
   const last = counts.at(-1)?.toLocaleString("en");
-  const cpu = (["server", "clients"] as const).map((end) =>
+  const cpu = (["server", "client"] as const).map((end) =>
     row(`idle, ${last} connections: ${end} CPU of each and minute`, "µs", [
       ours.cpu[end],
       floor.cpu[end],

@@ -1,15 +1,6 @@
-import { assert, assertEquals, assertExists, assertMatch } from "@std/assert";
-import { runRatios } from "../../bench/main.ts";
-import {
-  atLeast,
-  atMost,
-  below,
-  belowFloorPlus,
-  compare,
-  type Figure,
-  judge,
-  type Row,
-} from "../../bench/ratios.ts";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { atLeast, atMost, below, belowFloorPlus } from "../../bench/goals.ts";
+import { compare, type Figure, judge, type Row, survey } from "../../bench/ratios.ts";
 import { readReport } from "../../bench/suites.ts";
 import { formatTable } from "../../bench/table.ts";
 
@@ -44,8 +35,9 @@ Deno.test("compare() swaps the order of each pair, after blocks that are thrown 
 });
 
 Deno.test("compare() gives medians, ratios and whether the goals are met", async () => {
-  const row = await compare(figure([], [below(4), atMost(1.6)]));
-  assertEquals(row, {
+  const goals = [below(4), atMost(1.6)];
+  const rows = await compare(figure([], goals));
+  assertEquals(rows, [{
     name: "figure",
     unit: "ms",
     over: "bowline.v1",
@@ -53,10 +45,27 @@ Deno.test("compare() gives medians, ratios and whether the goals are met", async
     ours: 3,
     floor: 2,
     ratio: { median: 1.5, p10: 1.5, p90: 1.5 },
-    goal: "< 4 ms, ≤ 1.60 ×",
+    goals,
     isMet: true,
     note: undefined,
-  });
+  }]);
+});
+
+Deno.test("survey() gives a row for each number of a block", async () => {
+  const [ours, floor] = [() => Promise.resolve([3, 10]), () => Promise.resolve([2, 40])];
+  const labels = [figure([]), { ...figure([], [atMost(0.3)]), name: "other" }];
+  const rows = await survey({ labels, pairs: 2, warmUps: 0, ours, floor });
+  assertEquals(rows.map(({ name, ratio, isMet }) => [name, ratio?.median, isMet]), [
+    ["figure", 1.5, undefined],
+    ["other", 0.25, true],
+  ]);
+});
+
+Deno.test("survey() refuses a block that gives too few numbers", async () => {
+  const block = () => Promise.resolve([1]);
+  const labels = [figure([]), figure([])];
+  const all = { labels, pairs: 1, warmUps: 0, ours: block, floor: block };
+  await assertRejects(() => survey(all), RangeError, "it gave 1");
 });
 
 Deno.test("judge() wants every goal met, and gives the reason if one is not", () => {
@@ -80,15 +89,20 @@ Deno.test("formatTable() lines up, and says what is missed and why", () => {
     ours: 44.2,
     floor: 44,
     ratio: { median: 1.004, p10: 1, p90: 1.01 },
-    goal: "< 3 ms",
+    goals: [below(3)],
     isMet: false,
     note: "it stalls",
+    spread: { runs: 3, ours: [40, 45], ratio: [0.031, 1.25] },
   };
-  const rate: Row = { ...row, unit: "/s", ours: 12_345, ratio: undefined, isMet: true };
+  const { spread: _, ...once } = row;
+  const rate: Row = { ...once, unit: "/s", ours: 12_345, ratio: undefined, isMet: true };
   const size: Row = { ...rate, unit: "B", over: "bowline.v1", ours: 106.25 };
   const rows = [row, { ...rate, note: undefined }, { ...size, note: undefined }];
   const lines = formatTable(rows).split("\n");
-  assertMatch(lines[2] ?? "", /mcp .* 44\.200 ms \| bare socket .* 1\.00 \[1\.00–1\.01\] .* NO/);
+  assertMatch(
+    lines[2] ?? "",
+    /mcp .* 44\.200 ms \| bare socket .* 1\.00 \[1\.00–1\.01\] \| 0\.0310–1\.25 .*< 3 ms .* NO/,
+  );
   assertMatch(lines[3] ?? "", /12,345 \/s .* yes/);
   assertMatch(lines[4] ?? "", /bowline\.v1 \| +106\.3 B .* yes/);
   assertEquals(new Set(lines.slice(0, 5).map(({ length }) => length)).size, 1);
@@ -101,21 +115,9 @@ Deno.test("readReport() takes p75 in milliseconds and no ratio", () => {
     names.push(`floor, ${size}`, `ours, ${size}`);
   }
   const benches = names.map((name) => ({ name, results: [{ ok: { p75: 2_000_000 } }] }));
-  const { rows, cpu } = readReport({ cpu: "cpu", benches });
-  assertEquals(cpu, "cpu");
+  const rows = readReport({ benches });
   assertEquals(rows.length, 6);
   for (const { ours, floor, ratio, isMet } of rows) {
     assertEquals([ours, floor, ratio, isMet], [2, 2, undefined, true]);
-  }
-});
-
-Deno.test("runRatios() measures every figure against a real server process", async () => {
-  const told: string[] = [];
-  const rows = await runRatios({ pairs: 1, calls: 0.01 }, (name) => void told.push(name));
-  assertEquals(rows.map(({ name }) => name), told);
-  for (const { name, ours, floor, ratio } of rows) {
-    assertExists(floor, name);
-    assert(ours > 0 && floor > 0, name);
-    assertEquals(ratio?.median, ratio?.p10, `${name}: there is one pair only`);
   }
 });
