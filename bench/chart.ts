@@ -8,6 +8,9 @@ const BOTTOM = 24;
 /** Where the bars are: left of them names, right of them numbers. */
 const LEFT = 400;
 const RIGHT = 810;
+const LEGEND =
+  "Times as good as what is behind the dot. Green: its goals are met, or better where " +
+  "there is none. Purple: the goal. Thin line: p10 to p90 of the pairs.";
 const STYLE = `
     text { font: 12px system-ui, sans-serif; fill: #1f2328; }
     .title { font-weight: 600; font-size: 15px; }
@@ -41,10 +44,14 @@ export interface Bar {
   readonly name: string;
   /** How many times better; below 1 it is worse. */
   readonly times: number;
-  /** How the pairs scatter. */
-  readonly noise: readonly [least: number, greatest: number];
-  /** What is wanted, if anything. */
+  /** How the pairs scatter: both ends. */
+  readonly noise: readonly number[];
+  /** What is wanted of it, if anything. */
   readonly goal: number | undefined;
+  /** What is wanted besides, such as a time. */
+  readonly other: string | undefined;
+  /** Whether all that is wanted is met; if nothing is, whether ours is better. */
+  readonly isAhead: boolean;
 }
 
 /**
@@ -55,18 +62,18 @@ export interface Bar {
  * @returns A bar for each.
  */
 export function toBars(rows: readonly Row[]): Bar[] {
-  return rows.flatMap(({ name, against, unit, ratio, goals }) => {
+  return rows.flatMap(({ name, against, unit, ratio, goals, isMet }) => {
     if (ratio === undefined || unit === "B" || unit === "KiB") return [];
     if (goals.length === 0 && YARDSTICKS.includes(against)) return [];
     const bound = goals.find(({ bound }) => bound !== undefined)?.bound;
+    const times = better(ratio.median, unit);
     return [{
       name: `${name} · ${against}`,
-      times: better(ratio.median, unit),
-      noise: [better(ratio.p10, unit), better(ratio.p90, unit)].sort((a, b) => a - b) as [
-        number,
-        number,
-      ],
+      times,
+      noise: [ratio.p10, ratio.p90].map((end) => better(end, unit)),
       goal: bound && better(bound.ratio, unit),
+      other: goals.find(({ bound }) => bound === undefined)?.text,
+      isAhead: isMet ?? times >= 1,
     }];
   });
 }
@@ -89,8 +96,7 @@ export function drawChart(title: string, rows: readonly Row[]): string {
     `  <title>${escape(title)}</title>`,
     `  <style>${STYLE}  </style>`,
     `  <text class="title" x="12" y="22">${escape(title)}</text>`,
-    `  <text class="faint" x="12" y="40">Times better than what stands behind the dot;` +
-    ` purple: the goal; thin line: p10 to p90 of the pairs</text>`,
+    `  <text class="faint" x="12" y="40">${LEGEND}</text>`,
     ...scale.marks.map((mark) => drawMark(mark, scale.x(mark), height)),
     ...bars.map((bar, i) => drawBar(bar, scale.x, TOP + i * LINE)),
     "</svg>",
@@ -120,24 +126,27 @@ function drawMark(mark: number, x: number, height: number): string {
     ` y2="${end}" /><text class="faint middle" x="${x}" y="${end + 16}">${mark} ×</text>`;
 }
 
-function drawBar({ name, times, noise, goal }: Bar, x: ChartScale["x"], y: number): string {
-  const [from, to] = [x(1), x(times)].sort((a, b) => a - b) as [number, number];
+function drawBar(bar: Bar, x: ChartScale["x"], y: number): string {
+  const { name, times, noise, goal, isAhead } = bar;
+  const start = Math.min(x(1), x(times));
+  const width = Math.max(1, round(Math.abs(x(times) - x(1))));
+  const [from = times, to = times] = noise;
   const middle = y + LINE / 2 - 2;
-  const isBehind = times < (goal ?? 1);
   return [
     `  <text class="end" x="${LEFT - 10}" y="${y + 12}">${escape(name)}</text>`,
-    `  <rect class="${isBehind ? "behind" : "ahead"}" x="${from}" y="${y + 2}"` +
-    ` width="${Math.max(1, round(to - from))}" height="12" />`,
-    `  <line class="noise" x1="${x(noise[0])}" y1="${middle}" x2="${
-      x(noise[1])
-    }" y2="${middle}" />`,
+    `  <rect class="${isAhead ? "ahead" : "behind"}" x="${start}" y="${y + 2}"` +
+    ` width="${width}" height="12" />`,
+    `  <line class="noise" x1="${x(from)}" y1="${middle}" x2="${x(to)}" y2="${middle}" />`,
     ...goal === undefined
       ? []
       : [`  <line class="goal" x1="${x(goal)}" y1="${y}" x2="${x(goal)}" y2="${y + 16}" />`],
-    `  <text class="faint" x="${RIGHT + 12}" y="${y + 12}">${formatTimes(times)}${
-      goal === undefined ? "" : ` of ${formatTimes(goal)}`
-    }</text>`,
+    `  <text class="faint" x="${RIGHT + 12}" y="${y + 12}">${escape(describe(bar))}</text>`,
   ].join("\n");
+}
+
+function describe({ times, goal, other }: Bar): string {
+  if (goal !== undefined) return `${formatTimes(times)} of ${formatTimes(goal)}`;
+  return other === undefined ? formatTimes(times) : `${formatTimes(times)}, ${other}`;
 }
 
 /** Rates are better when they are more, times when they are less. */

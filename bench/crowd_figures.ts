@@ -29,14 +29,24 @@ export function broadcastFigures(stage: Stage, scale: Scale): Job[] {
   const crowd = openCrowd(stage, count);
   const to = `broadcast to ${count.toLocaleString("en")}`;
   const block = (side: CrowdSide) => async () => {
-    const { sent, heard } = await (await crowd()).broadcast(side);
+    const all = await crowd();
+    const before = await all.cpuTimes();
+    const { sent, heard } = await all.broadcast(side);
     await delay(QUIET);
-    return [count / heard * 1_000, count / sent * 1_000];
+    const after = await all.cpuTimes();
+    return [
+      count / heard * 1_000,
+      count / sent * 1_000,
+      (after.server - before.server) / count,
+      (after.clients - before.clients) / count,
+    ];
   };
   return [surveyJob({
     labels: [
       { name: `${to}, until all have it`, unit: "/s", ...SIDES, goals: [atLeast(0.9)] },
       { name: `${to}, send loop alone`, unit: "/s", ...SIDES, goals: [atLeast(0.9)] },
+      { name: `${to}, server CPU of each`, unit: "µs", ...SIDES, goals: [] },
+      { name: `${to}, client CPU of each`, unit: "µs", ...SIDES, goals: [] },
     ],
     pairs: Math.ceil(scale.pairs / 2),
     warmUps: 3,

@@ -70,7 +70,7 @@ export async function runGroups(
 
 function ratioJob(labels: readonly Label[], run: Job["run"]): Job {
   return {
-    names: labels.map(({ name }) => name),
+    names: labels.map(({ name, against }) => `${name} · ${against}`),
     hasRatio: true,
     hasBound: labels.some(({ goals }) => goals.some(({ bound }) => bound !== undefined)),
     run,

@@ -26,7 +26,8 @@ Deno.test("runGroups() measures every figure against real server processes", asy
   const rows = await runGroups(groups, TINY, isWanted, (name) => void told.push(name));
   assertMeasured(rows);
   for (const name of told.flatMap((names) => names.split("; "))) {
-    assert(rows.some((row) => row.name.startsWith(name)), name);
+    const isOf = (row: Row) => `${row.name} · ${row.against}`.startsWith(name);
+    assert(rows.some(isOf), name);
   }
   for (const wanted of ["SDK v1", "SDK v2", "broadcast to 50", "10 clients ×", "idle, 100 "]) {
     assert(rows.some(({ name }) => name.startsWith(wanted)), wanted);
