@@ -106,7 +106,7 @@ export function growthFigures(stage: Stage, scale: Scale): Job[] {
     const block = async (pool: Pool) =>
       await measureCpu(await contenders.server(), await pool.take(connections), calls);
     return {
-      name: `growth: ${count.toLocaleString("en")} connections, CPU of both ends per request`,
+      name: `growth: ${count.toLocaleString("en")} connected, CPU of both ends per request`,
       unit: "µs",
       ...SIDES,
       goals: [],
