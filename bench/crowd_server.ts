@@ -37,9 +37,11 @@ const BROADCAST = {
   },
 };
 
-function broadcast(side: keyof typeof BROADCAST): number {
+/** Until the turn is over: frames are written at its end. */
+async function broadcast(side: keyof typeof BROADCAST): Promise<number> {
   const startedAt = performance.now();
   BROADCAST[side]();
+  await new Promise<void>((resolve) => setImmediate(resolve));
   return performance.now() - startedAt;
 }
 
