@@ -11,13 +11,16 @@ export interface CloseInfo {
 
 /** Who listens to a {@linkcode Link}. */
 export interface LinkEvents {
-  /** A frame came in: a string, or what the runtime makes of binary data. */
-  frame(data: unknown): void;
+  /** A frame came in: text, or binary data. */
+  frame(data: string | ArrayBuffer): void;
   /** The connection ended. Called exactly once, unless the link is abandoned. */
   closed(info: CloseInfo): void;
 }
 
-/** What has passed through links, in UTF-16 units: as many as bytes where all is ASCII. */
+/**
+ * What has passed through links, in UTF-16 units: as many as bytes where all is
+ * ASCII. Binary frames count in bytes.
+ */
 export interface LinkTraffic {
   /** What came in. */
   received: number;
@@ -68,8 +71,10 @@ export class Link {
     this.#events = events;
     this.#clock = clock;
     this.#traffic = traffic;
+    // Browsers make blobs otherwise, which cannot be read at once.
+    socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => {
-      if (typeof data === "string") traffic.received += data.length;
+      traffic.received += typeof data === "string" ? data.length : data.byteLength;
       this.#events?.frame(data);
     };
     socket.onerror = (event) => {
@@ -120,12 +125,12 @@ export class Link {
     return isCongested;
   }
 
-  /** Sends one text frame; on a link that is not open it is dropped. */
-  send(text: string): void {
+  /** Sends one frame; on a link that is not open it is dropped. */
+  send(frame: string | Uint8Array<ArrayBuffer>): void {
     if (!this.isOpen) return;
-    this.#unseen += text.length;
-    this.#traffic.sent += text.length;
-    this.#socket.send(text);
+    this.#unseen += frame.length;
+    this.#traffic.sent += frame.length;
+    this.#socket.send(frame);
   }
 
   /** Resolves when the socket has room again, or has ended. */

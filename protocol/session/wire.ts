@@ -6,4 +6,6 @@ export interface Wire {
   readonly isCongested: boolean;
   /** Bytes that wait to leave. */
   readonly bufferedAmount: number;
+  /** Told what the peer can read besides text, before anything that depends on it is sent. */
+  agree?(accept: readonly string[]): void;
 }
