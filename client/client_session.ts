@@ -158,15 +158,16 @@ export class ClientSession {
    *
    * @param wire The connection.
    * @param events Who listens to it.
+   * @param accept What can be read on it besides text.
    */
-  open(wire: Wire, events: ClientWireEvents): void {
+  open(wire: Wire, events: ClientWireEvents, accept: readonly string[] = []): void {
     const before = this.#events;
     this.leave();
     before?.left();
     this.#wire = wire;
     this.#events = events;
     this.#attempt++;
-    wire.send(helloFrame(this.#hello()));
+    wire.send(helloFrame(this.#hello(accept)));
     // Only the first hello cannot find a session that has heard the messages behind it.
     if (this.#attempt > 1) return;
     this.#end.attach(wire, { received: 0, limits: FIRST_LIMITS, isAssumed: true });
@@ -235,7 +236,7 @@ export class ClientSession {
     this.#end.end(reason);
   }
 
-  #hello(): Hello {
+  #hello(accept: readonly string[]): Hello {
     const { limits, promptAck } = this.#options;
     return {
       session: this.id,
@@ -244,7 +245,7 @@ export class ClientSession {
       resume: this.#welcome !== undefined,
       received: this.#end.received,
       limits,
-      accept: [],
+      accept,
       promptAck,
       auth: this.#auth,
     };
@@ -275,6 +276,7 @@ export class ClientSession {
       case "resumable":
         this.#welcome = welcome;
         this.#isOpen = true;
+        wire.agree?.(welcome.accept);
         if (this.#attempt === 1) this.#end.agree({ received, limits });
         else this.#end.attach(wire, { received, limits });
         events?.opened(welcome, this.#attempt === 1 ? 0 : this.#end.bufferedMessages);

@@ -1,11 +1,13 @@
 import { MCPConnectionError } from "../protocol/errors.ts";
 import { Link } from "../protocol/link.ts";
+import type { CompressionTotals } from "../protocol/session/compression_totals.ts";
 import { DENO_CLIENT_SIZES, OPEN_SIZES } from "../protocol/session/frames.ts";
 import type { Outgoing } from "../protocol/session/outgoing.ts";
 import { SESSION_SUBPROTOCOL } from "../protocol/subprotocol.ts";
 import { introduce } from "./authentication.ts";
 import { clearDial } from "./clearance.ts";
 import { ClientSession } from "./client_session.ts";
+import { Compression } from "./compression.ts";
 import { gatherCredentials, withTicket } from "./credentials.ts";
 import { dial, NOBODY, prepare } from "./dial.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -61,6 +63,8 @@ export interface OpenedBeside {
 /** A link that was taken over. */
 interface Taken {
   readonly link: Link;
+  /** Where it leads to; empty where the socket was given. */
+  readonly url: string;
   /** The token that is to be said on it. A secret. */
   readonly auth: string | undefined;
 }
@@ -73,6 +77,7 @@ export class Connector {
   /** Why joined messages left, in all sessions. */
   readonly joins: JoinCounts = { turn: 0, full: 0, control: 0 };
   readonly #context: ConnectorOptions;
+  readonly #compression: Compression | undefined;
   #session: ClientSession | undefined;
   /** Set when the server turned out not to speak sessions, although it said so. */
   #isPlainOnly = false;
@@ -85,7 +90,14 @@ export class Connector {
 
   /** @param context What to open, and whom to tell. */
   constructor(context: ConnectorOptions) {
+    const { compression } = context.options();
     this.#context = context;
+    this.#compression = compression === false ? undefined : new Compression(compression);
+  }
+
+  /** What was compressed so far; `undefined` if nothing is. */
+  get compressed(): CompressionTotals | undefined {
+    return this.#compression?.totals;
   }
 
   /** The session that is kept; `undefined` if the peer speaks plain MCP. */
@@ -121,9 +133,9 @@ export class Connector {
    */
   async openBeside(signal: AbortSignal, url?: string): Promise<OpenedBeside> {
     const session = this.#createSession();
-    const connection = await this.#dial(signal, url, ({ link, auth }) => {
-      if (this.#speaksSessions(link)) return this.#greet({ link, auth }, session);
-      throw downgradeError(link, SESSION_SUBPROTOCOL);
+    const connection = await this.#dial(signal, url, (taken) => {
+      if (this.#speaksSessions(taken.link)) return this.#greet(taken, session);
+      throw downgradeError(taken.link, SESSION_SUBPROTOCOL);
     });
     await accept(connection, signal);
     const keep = () => {
@@ -184,7 +196,8 @@ export class Connector {
     const options = this.#context.options();
     const { clock, connectTimeout: timeout, httpClient } = options;
     if (endpoint.socket !== undefined) {
-      return take({ link: Link.adopt(endpoint.socket, NOBODY, clock), auth: undefined });
+      const link = Link.adopt(endpoint.socket, NOBODY, clock);
+      return take({ link, url: "", auth: undefined });
     }
     const { name } = endpoint;
     const url = elsewhere ?? endpoint.url;
@@ -201,7 +214,7 @@ export class Connector {
       protocols: offered,
       url: withTicket(url, ticket),
       httpClient,
-      take: (link) => take({ link, auth }),
+      take: (link) => take({ link, url, auth }),
     });
   }
 
@@ -269,10 +282,16 @@ export class Connector {
     return { connection, isFresh: true };
   }
 
-  #greet({ link, auth }: Taken, session: ClientSession): SessionConnection {
+  #greet({ link, url, auth }: Taken, session: ClientSession): SessionConnection {
     const { options, sink } = this.#context;
     session.show(auth);
-    const connection = new SessionConnection(link, session, options(), sink);
+    const connection = new SessionConnection(
+      link,
+      session,
+      options(),
+      sink,
+      this.#compression?.towards(url),
+    );
     connection.lost.then((loss) => this.#considerPlain(loss, session));
     return connection;
   }

@@ -57,6 +57,7 @@ export { OFFLINE_META } from "./offline.ts";
 export type { Opening } from "./opening.ts";
 export type {
   AuthenticateOptions,
+  CompressionOptions,
   ConnectOptions,
   DialRecord,
   HeartbeatOptions,
@@ -88,8 +89,8 @@ export type { RouterStats } from "./pool/router.ts";
 export type { PoolMemberStats, PoolStats, PoolTotals } from "./pool/stats.ts";
 export type { Loss } from "./recovery.ts";
 export type { LatencyStats, RequestStats } from "./request_meter.ts";
-export type { ConnectionStats } from "./stats.ts";
 export type { BatchedMessage } from "./traffic.ts";
+export type { CompressionStats, ConnectionStats } from "./stats.ts";
 export { WebSocketClientTransport } from "./transport.ts";
 export type { HeartbeatDetail, TransportEvents } from "./transport_events.ts";
 export type { VitalSigns } from "./vitals.ts";

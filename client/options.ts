@@ -169,6 +169,23 @@ export interface SessionBufferOptions {
   readonly bufferBytes: number;
 }
 
+/** When frames are compressed. */
+export interface CompressionOptions {
+  /**
+   * Frames below this many bytes of UTF-8 are sent as they are.
+   *
+   * @default {1_024}
+   */
+  readonly threshold: number;
+  /**
+   * Whether frames are compressed also if the URL names this machine. Nothing is
+   * gained there, unless the port leads elsewhere, as that of a tunnel does.
+   *
+   * @default {false}
+   */
+  readonly loopback: boolean;
+}
+
 /** What happened to one message, for measuring. */
 export interface MessageRecord {
   /** Which way it went. */
@@ -256,6 +273,15 @@ export interface WebSocketClientOptions extends MutableOptions {
   readonly require?: "bowline.v1" | undefined;
   /** What is kept for the server until it has acknowledged it. */
   readonly session?: Partial<SessionBufferOptions> | undefined;
+  /**
+   * Compresses what passes in a session, in each direction that the server
+   * agrees to; `{}` does so with the defaults. Whoever can read the sizes of
+   * frames, and write a part of what is in them, may guess the rest: see
+   * docs/compression.md.
+   *
+   * @default {false}
+   */
+  readonly compression?: Partial<CompressionOptions> | false | undefined;
   /**
    * Which URLs may be dialled: in production `wss:` to public addresses. It is
    * checked here, and before every dial.

@@ -8,6 +8,7 @@ import type { Logger } from "../protocol/transport.ts";
 import { type DialLimitOptions, resolveDialLimit } from "./dial_limit.ts";
 import { readEnvironment } from "./env.ts";
 import type {
+  CompressionOptions,
   HeartbeatOptions,
   MutableOptions,
   OfflineAnswer,
@@ -36,6 +37,7 @@ export interface ResolvedOptions {
   readonly protocols: readonly string[];
   readonly require: "bowline.v1" | undefined;
   readonly session: SessionBufferOptions;
+  readonly compression: CompressionOptions | false;
   readonly maxSendBytes: number;
   readonly maxReceiveBytes: number;
   readonly maxDepth: number;
@@ -76,6 +78,11 @@ const HEARTBEAT: HeartbeatOptions = {
 const SESSION: SessionBufferOptions = {
   bufferMessages: 4_096,
   bufferBytes: 4 * 1024 * 1024,
+};
+
+const COMPRESSION: CompressionOptions = {
+  threshold: 1_024,
+  loopback: false,
 };
 
 const OUTBOX: OutboxOptions = {
@@ -125,6 +132,7 @@ export function resolveOptions(
     protocols: options.protocols ?? [PLAIN_SUBPROTOCOL, SESSION_SUBPROTOCOL],
     require: options.require,
     session: { ...SESSION, ...options.session },
+    compression: group(COMPRESSION, options.compression ?? false),
     maxSendBytes: options.maxSendBytes ?? 1024 * 1024,
     maxReceiveBytes: options.maxReceiveBytes ?? 64 * 1024 * 1024,
     maxDepth: options.maxDepth ?? MAX_DEPTH,
@@ -181,7 +189,7 @@ function group<T extends object>(
 export const MAX_TIME: number = 2 ** 31 - 1;
 
 function checkOptions(options: ResolvedOptions): void {
-  const { reconnect, heartbeat, outbox } = options;
+  const { reconnect, heartbeat, outbox, compression } = options;
   checkRange("connectTimeout", options.connectTimeout, 1, MAX_TIME);
   checkInteger("maxSendBytes", options.maxSendBytes);
   checkInteger("maxReceiveBytes", options.maxReceiveBytes);
@@ -205,6 +213,7 @@ function checkOptions(options: ResolvedOptions): void {
   }
   checkInteger("session.bufferMessages", options.session.bufferMessages);
   checkInteger("session.bufferBytes", options.session.bufferBytes);
+  if (compression !== false) checkInteger("compression.threshold", compression.threshold);
   checkProtocols(options.protocols);
   checkRequire(options);
   checkToken(options);

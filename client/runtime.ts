@@ -152,7 +152,7 @@ export async function lookUpName(
   port: number,
 ): Promise<readonly string[] | undefined> {
   if (!mayConnect(`${name}:${port}`)) return undefined;
-  const dns = runtime.process?.getBuiltinModule?.("node:dns") as DnsModule | undefined;
+  const dns = findModule("node:dns") as DnsModule | undefined;
   if (dns === undefined) return undefined;
   try {
     return await lookUp(dns, name, port);
@@ -176,6 +176,15 @@ function lookUp(dns: DnsModule, name: string, port: number): Promise<readonly st
 function isGranted(descriptor: object): boolean {
   const { Deno } = runtime;
   return Deno === undefined || Deno.permissions.querySync(descriptor).state === "granted";
+}
+
+/**
+ * A module that the runtime brings along, as far as it has modules of Node.
+ *
+ * @param name Its name, `node:` included.
+ */
+export function findModule(name: string): unknown {
+  return runtime.process?.getBuiltinModule?.(name);
 }
 
 /** Whether the runtime says that there is no network. */

@@ -7,9 +7,12 @@ import { Liveness } from "../protocol/liveness.ts";
 import { isSafeToRepeat } from "../protocol/mcp.ts";
 import { PlainReader } from "../protocol/plain.ts";
 import type { End, Welcome } from "../protocol/session/control.ts";
+import type { Inflater } from "../protocol/session/inflater.ts";
 import { countBytes, Outgoing } from "../protocol/session/outgoing.ts";
+import type { Wire } from "../protocol/session/wire.ts";
 import type { ClientSession } from "./client_session.ts";
 import type { ConnectionSink, LiveConnection, Part, Watch } from "./live_connection.ts";
+import type { Compression } from "./compression.ts";
 import { type AskLimits, PrivateRequests } from "./private_requests.ts";
 import { type Loss, lossError, sessionLossOf } from "./recovery.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
@@ -54,6 +57,10 @@ export class SessionConnection implements LiveConnection {
   readonly requests: PrivateRequests;
   readonly #link: Link;
   readonly #session: ClientSession;
+  /** What the session writes to. */
+  readonly #wire: Wire;
+  /** Reads binary frames, if they are wanted. */
+  readonly #inflater: Inflater | undefined;
   readonly #options: ResolvedOptions;
   readonly #sink: ConnectionSink;
   readonly #greeting = Promise.withResolvers<Greeting>();
@@ -80,14 +87,21 @@ export class SessionConnection implements LiveConnection {
    * @param session The session; it leaves any other connection.
    * @param options Timeouts and bounds.
    * @param sink Who listens.
+   * @param compression Compresses what passes, if that is wanted.
    */
   constructor(
     link: Link,
     session: ClientSession,
     options: ResolvedOptions,
     sink: ConnectionSink,
+    compression?: Compression,
   ) {
     this.#link = link;
+    this.#wire = compression?.wrap(link) ?? link;
+    this.#inflater = compression?.inflater({
+      frame: (text) => session.receive(this.#wire, text),
+      violation: (reason) => this.#refuse(reason),
+    });
     this.#session = session;
     this.#options = options;
     this.#sink = sink;
@@ -104,7 +118,7 @@ export class SessionConnection implements LiveConnection {
       const reason = `The server did not answer the hello within ${connectTimeout} ms`;
       this.#giveUp({ code: CLOSE_CODES.HEARTBEAT_TIMEOUT, reason });
     });
-    link.redirect({ frame: (data) => this.#frame(data), closed: (info) => this.#lose(info) });
+    link.redirect({ frame: (data) => this.#frame(data), closed: (info) => this.#closed(info) });
     const reader = new PlainReader(
       {
         message: (message) => {
@@ -120,7 +134,7 @@ export class SessionConnection implements LiveConnection {
       options.maxReceiveBytes,
       options.maxDepth,
     );
-    session.open(link, {
+    session.open(this.#wire, {
       message: (text) => {
         sink.frame(text.length);
         reader.read(text);
@@ -134,7 +148,7 @@ export class SessionConnection implements LiveConnection {
       ended: (end) => this.#ended(end),
       bye: () => this.#bye(),
       violation: (reason) => this.#refuse(reason),
-    });
+    }, compression?.accept);
     // It may have been lost between two hellos.
     if (!link.isOpen) this.#lose({ code: 0, reason: "The connection was lost" });
   }
@@ -233,10 +247,17 @@ export class SessionConnection implements LiveConnection {
     this.#lose({ code: CLOSE_CODES.DONE, reason: "" });
   }
 
-  #frame(data: unknown): void {
+  #frame(data: string | ArrayBuffer): void {
     this.#liveness?.seen();
-    if (typeof data !== "string") return this.#refuse("Binary frames were not negotiated");
-    this.#session.receive(this.#link, data);
+    if (this.#inflater !== undefined) this.#inflater.take(data);
+    else if (typeof data === "string") this.#session.receive(this.#wire, data);
+    else this.#refuse("Binary frames were not negotiated");
+  }
+
+  /** What came in before is heard first. */
+  #closed(info: CloseInfo): void {
+    if (this.#inflater === undefined) this.#lose(info);
+    else this.#inflater.after(() => this.#lose(info));
   }
 
   #opened(welcome: Welcome, replayed: number): void {
@@ -340,7 +361,7 @@ export class SessionConnection implements LiveConnection {
     const mayBePlain = this.#options.require === undefined;
     const loss = this.#loss = sessionLossOf(info, { wasWelcomed, mayBePlain, retryAfter });
     this.#liveness?.stop();
-    this.#session.leave(this.#link);
+    this.#session.leave(this.#wire);
     this.#settle({ type: "lost", loss });
     this.#draining?.resolve();
     this.#draining = undefined;

@@ -2,6 +2,18 @@ import type { DialRecord } from "./options.ts";
 import type { RequestStats } from "./request_meter.ts";
 import type { VitalSigns } from "./vitals.ts";
 
+/** What compression has done, since the transport was made. */
+export interface CompressionStats {
+  /** Frames that were sent compressed. */
+  readonly framesSent: number;
+  /** Bytes that did not have to be sent. */
+  readonly bytesSavedSending: number;
+  /** Frames that came in compressed. */
+  readonly framesReceived: number;
+  /** What did not have to come in, in UTF-16 units of text less bytes: bytes, where all is ASCII. */
+  readonly bytesSavedReceiving: number;
+}
+
 /**
  * Numbers about a transport. Counts are since it was made; what is not known
  * is `undefined`.
@@ -69,6 +81,8 @@ export interface ConnectionStats extends RequestStats, VitalSigns {
     /** Something else had to follow: a control frame, a piece, the end of the connection. */
     readonly control: number;
   };
+  /** What compression has done; `undefined` where it is not wanted. */
+  readonly compression: CompressionStats | undefined;
 }
 
 /** What is not counted but looked up. */
@@ -86,6 +100,7 @@ export type PresentStats =
     | "bufferedMessages"
     | "bufferedBytes"
     | "frameFlushes"
+    | "compression"
   >;
 
 /** What is counted; changed in place. */

@@ -3,6 +3,7 @@ import { ERROR_CODES, errorResponse, type RequestId } from "../protocol/jsonrpc.
 import type { Goaway } from "../protocol/session/control.ts";
 import type { JoinCounts } from "../protocol/session/joiner.ts";
 import { Outgoing } from "../protocol/session/outgoing.ts";
+import type { CompressionTotals } from "../protocol/session/compression_totals.ts";
 import type { ClientSession } from "./client_session.ts";
 import { Connector } from "./connector.ts";
 import type { DialLimit } from "./dial_limit.ts";
@@ -79,6 +80,11 @@ export class Succession {
   /** Why joined messages left, as it is now. */
   get joins(): JoinCounts {
     return Object.freeze({ ...this.#connector.joins });
+  }
+
+  /** What was compressed so far; `undefined` if nothing is. */
+  get compressed(): CompressionTotals | undefined {
+    return this.#connector.compressed;
   }
 
   /** Whether the server should still have the session. */

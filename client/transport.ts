@@ -287,6 +287,7 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
   /** The numbers as they are now. */
   getStats(): ConnectionStats {
     const { status, since } = this.state;
+    const { compressed } = this.#succession;
     return this.#telemetry.snapshot({
       uptime: status === "connected" ? this.#options.clock.now() - since : undefined,
       pendingRequests: this.#traffic.exchange.conversation.size,
@@ -294,6 +295,7 @@ export class WebSocketClientTransport extends TypedEventTarget<TransportEvents>
       bufferedMessages: this.#succession.session?.bufferedMessages ?? 0,
       bufferedBytes: this.#succession.session?.bufferedBytes ?? 0,
       frameFlushes: this.#succession.joins,
+      compression: compressed && { ...compressed },
     });
   }
 

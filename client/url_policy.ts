@@ -173,13 +173,22 @@ const LOCALHOST_REGEXP = /^(?:.+\.)?localhost$/;
 type Refuse = (rule: UrlRule, reason: string) => void;
 
 function locate(url: URL, policy: UrlPolicy): Destination {
-  const name = url.hostname.replace(/^\[|\]$/g, "");
+  return { url, policy, ...readHost(url) };
+}
+
+function readHost({ hostname }: URL): Pick<Destination, "host" | "address" | "isLoopback"> {
+  const name = hostname.replace(/^\[|\]$/g, "");
   const address = parseAddress(name);
   const host = address === undefined ? name.replace(/\.$/, "") : formatAddress(address);
   const isLoopback = address === undefined
     ? LOCALHOST_REGEXP.test(host)
     : classifyAddress(address) === "loopback";
-  return { url, host, address, isLoopback, policy };
+  return { host, address, isLoopback };
+}
+
+/** Whether the host of a URL is this machine, by its name or address. */
+export function isLoopbackUrl(url: string): boolean {
+  return readHost(new URL(url)).isLoopback;
 }
 
 function checkHost(

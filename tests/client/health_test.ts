@@ -29,6 +29,7 @@ function makeFacts(
     bufferedMessages: 0,
     bufferedBytes: 0,
     frameFlushes: { turn: 0, full: 0, control: 0 },
+    compression: undefined,
     ...new RequestMeter(() => 0).stats,
     ...new Vitals().signs,
     ...numbers,

@@ -29,6 +29,7 @@ Deno.test("resolveOptions() fills in the documented defaults", () => {
     protocols: ["mcp", "bowline.v1"],
     require: undefined,
     session: { bufferMessages: 4_096, bufferBytes: 4_194_304 },
+    compression: false,
     maxSendBytes: 1_048_576,
     maxReceiveBytes: 67_108_864,
     maxDepth: 64,
@@ -52,7 +53,9 @@ Deno.test("resolveOptions() completes the groups, and switches off with false", 
     reconnect: { attempts: 3 },
     heartbeat: false,
     outbox: { maxMessages: 5 },
+    compression: { loopback: true },
   });
+  assertEquals(options.compression, { threshold: 1_024, loopback: true });
   assert(options.reconnect !== false);
   assertEquals([options.reconnect.attempts, options.reconnect.maxDelay], [3, 30_000]);
   assertEquals(options.heartbeat, false);

@@ -11,6 +11,7 @@ const PRESENT: PresentStats = {
   bufferedMessages: 0,
   bufferedBytes: 0,
   frameFlushes: { turn: 0, full: 0, control: 0 },
+  compression: undefined,
   requestsSettled: 0,
   requestsFailed: 0,
   errorRate: undefined,

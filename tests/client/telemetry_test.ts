@@ -15,6 +15,7 @@ const PRESENT = {
   bufferedMessages: 0,
   bufferedBytes: 0,
   frameFlushes: { turn: 0, full: 0, control: 0 },
+  compression: undefined,
 };
 
 function makeTelemetry() {
