@@ -234,6 +234,7 @@ export class Connections {
       server,
       clock,
       meter: metrics,
+      compressed: metrics.compressed,
       events: {
         identify: (visitor, token) => entrance().identify(visitor, token, "hello"),
         findCrowd: (owner) => this.#findCrowd(owner),

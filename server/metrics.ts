@@ -2,6 +2,7 @@ import { CLOSE_CODES } from "../protocol/close_codes.ts";
 import { ERROR_CODES } from "../protocol/jsonrpc.ts";
 import { guard } from "../protocol/guard.ts";
 import type { LinkTraffic } from "../protocol/link.ts";
+import { type CompressionTotals, noCompression } from "../protocol/session/compression_totals.ts";
 import { Counter, type CounterOptions } from "./counter.ts";
 import { exposition, type MetricFamily } from "./exposition.ts";
 
@@ -127,6 +128,8 @@ export class ServerMetrics implements SessionMeter, TransportMeter {
   readonly message: TransportMeter["message"];
   /** What has passed through the sockets. */
   readonly traffic: LinkTraffic = { received: 0, sent: 0 };
+  /** What was compressed. */
+  readonly compressed: CompressionTotals = noCompression();
   readonly #sink: MetricsSink | undefined;
   readonly #counters: Readonly<Record<keyof typeof COUNTERS, Counter>>;
   readonly #durations: Histogram = new Histogram({
@@ -214,8 +217,13 @@ export class ServerMetrics implements SessionMeter, TransportMeter {
    */
   text(levels: MetricLevels): string {
     const counters = Object.values(this.#counters).map((counter) => counter.family());
-    const levelled = [...levelFamilies(levels), ...trafficFamilies(this.traffic)];
-    return exposition([...levelled, ...counters, this.#durations.family()]);
+    const traffic = [...trafficFamilies(this.traffic), ...compressionFamilies(this.compressed)];
+    return exposition([
+      ...levelFamilies(levels),
+      ...traffic,
+      ...counters,
+      this.#durations.family(),
+    ]);
   }
 }
 
@@ -256,10 +264,27 @@ function levelFamilies(levels: MetricLevels): MetricFamily[] {
 }
 
 function trafficFamilies({ received, sent }: LinkTraffic): MetricFamily[] {
-  const unit = "in UTF-16 units: bytes, where all is ASCII";
+  const unit = "in UTF-16 units: bytes, where all is ASCII or compressed";
   return [
     single("counter", "bowline_received_characters_total", `Text that came in, ${unit}.`, received),
     single("counter", "bowline_sent_characters_total", `Text that was written, ${unit}.`, sent),
+  ];
+}
+
+function compressionFamilies(totals: CompressionTotals): MetricFamily[] {
+  const [frames, saved] = [
+    "bowline_compressed_frames_total",
+    "bowline_compression_saved_bytes_total",
+  ];
+  return [
+    split("counter", frames, "Frames that passed compressed.", "direction", {
+      received: totals.framesReceived,
+      sent: totals.framesSent,
+    }),
+    split("counter", saved, "Bytes that did not have to pass because of it.", "direction", {
+      received: totals.bytesSavedReceiving,
+      sent: totals.bytesSavedSending,
+    }),
   ];
 }
 

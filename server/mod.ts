@@ -62,7 +62,7 @@ export { snapshotRequest } from "./request.ts";
 export type { ClientIdentity } from "./visitor.ts";
 export type { SdkChannel, SdkServer } from "./sdk.ts";
 export { withSession } from "./sdk.ts";
-export type { SessionOptions } from "./session_options.ts";
+export type { ServerCompressionOptions, SessionOptions } from "./session_options.ts";
 export type {
   ClaimOutcome,
   MemorySessionStoreOptions,

@@ -20,10 +20,14 @@ import {
 import { awaitDelivery } from "../protocol/session/delivery.ts";
 import { OPEN_SIZES } from "../protocol/session/frames.ts";
 import { Handover } from "../protocol/session/handover.ts";
+import { DEFLATE } from "../protocol/session/deflater.ts";
+import type { Inflater } from "../protocol/session/inflater.ts";
 import { countBytes, Outgoing } from "../protocol/session/outgoing.ts";
 import { SessionEnd, type SteeringFrame } from "../protocol/session/session_end.ts";
+import type { Wire } from "../protocol/session/wire.ts";
 import type { SendOptions } from "../protocol/transport.ts";
 import { Backlog } from "./backlog.ts";
+import type { Compression } from "./compression.ts";
 import { awaitLeave, dismiss } from "./farewell.ts";
 import type { Holder, SessionBudget } from "./session_budget.ts";
 import type { SessionEnding } from "./session_meter.ts";
@@ -41,6 +45,8 @@ export interface SessionChannelOptions {
   readonly server: EndName | undefined;
   /** The room that all sessions share. */
   readonly budget: SessionBudget;
+  /** Compresses frames, if that is wanted. */
+  readonly compression?: Compression | undefined;
   /** Called once, when no connection can take the session up any more, with the close code. */
   readonly onEnd: (code: number, ending: SessionEnding) => void;
   /** Called each time that it has lost or given up a connection, with the close code. */
@@ -70,6 +76,8 @@ export class SessionChannel implements Channel, Holder {
   /** It belongs to the session: whoever comes back finds it as it was left. */
   readonly #throttle: Throttle | undefined;
   #link: Link | undefined;
+  /** Reads binary frames of the present connection, if they are taken. */
+  #inflater: Inflater | undefined;
   #liveness: Liveness | undefined;
   #backlog: Backlog | undefined;
   #expiry: Timer | undefined;
@@ -167,18 +175,12 @@ export class SessionChannel implements Channel, Holder {
   }
 
   /** Takes a frame of the present connection. */
-  receive(link: Link, data: unknown): void {
+  receive(link: Link, data: string | ArrayBuffer): void {
     if (link !== this.#link) return;
     this.#liveness?.seen();
-    if (typeof data !== "string") {
-      return this.#violate(CLOSE_CODES.BAD_CONTROL, "Unknown kind of frame");
-    }
-    // What does not pass is not counted: the client sends it again when it comes back.
-    const wait = this.#throttle?.take(data, countMessages(data)) ?? 0;
-    if (wait > 0) return this.#slowDown(wait);
-    this.#end.receive(data);
-    // Only what steers makes room; what is sent meanwhile is charged by itself.
-    if (data.startsWith("[")) this.#charge();
+    if (typeof data === "string") this.#read(data);
+    else if (this.#inflater !== undefined) this.#inflater.take(data);
+    else this.#violate(CLOSE_CODES.BAD_CONTROL, "Unknown kind of frame");
   }
 
   /** Notes that somebody else has the session now: it ends here, without a word. */
@@ -228,6 +230,15 @@ export class SessionChannel implements Channel, Holder {
   evict(): void {
     const reason = "There is no room for sessions without a connection";
     this.#finish("evicted", { code: CLOSE_CODES.TRY_AGAIN_LATER, reason });
+  }
+
+  #read(data: string): void {
+    // What does not pass is not counted: the client sends it again when it comes back.
+    const wait = this.#throttle?.take(data, countMessages(data)) ?? 0;
+    if (wait > 0) return this.#slowDown(wait);
+    this.#end.receive(data);
+    // Only what steers makes room; what is sent meanwhile is charged by itself.
+    if (data.startsWith("[")) this.#charge();
   }
 
   #checkSize(text: string): void {
@@ -280,8 +291,19 @@ export class SessionChannel implements Channel, Holder {
     link.send(welcomeFrame({ resumed, received, ...welcomeTerms(settings, server) }));
     this.#retireAgain(link);
     this.#watch(link);
-    this.#end.attach(link, hello);
+    this.#end.attach(this.#wrap(link, hello.accept), hello);
     this.#charge();
+  }
+
+  /** What is written to a connection; it is read accordingly. */
+  #wrap(link: Link, accept: readonly string[]): Wire {
+    const { compression } = this.#options;
+    this.#inflater = compression?.inflater({
+      // It inflates at once: the connection is still the present one.
+      frame: (text) => this.#read(text),
+      violation: (reason) => this.#violate(CLOSE_CODES.BAD_CONTROL, reason),
+    });
+    return compression?.wrap(link, accept) ?? link;
   }
 
   #watch(link: Link): void {
@@ -425,10 +447,11 @@ export class SessionChannel implements Channel, Holder {
 
 /** What every client is told, whether it gets its session or not. */
 export function welcomeTerms(
-  { limits, windowMs, pingMs }: SessionSettings,
+  { limits, windowMs, pingMs, compression }: SessionSettings,
   server: EndName | undefined,
 ): Pick<Welcome, "limits" | "windowMs" | "pingMs" | "accept" | "server"> {
-  return { limits, windowMs, pingMs, accept: [], server };
+  const accept = compression?.receive ? [DEFLATE] : [];
+  return { limits, windowMs, pingMs, accept, server };
 }
 
 function endedError({ code, reason }: CloseInfo): MCPConnectionError {

@@ -5,7 +5,9 @@ import { CLOSE_CODES } from "../protocol/close_codes.ts";
 import { toError } from "../protocol/errors.ts";
 import { guard, isPromiseLike } from "../protocol/guard.ts";
 import type { CloseInfo, Link } from "../protocol/link.ts";
+import { type CompressionTotals, noCompression } from "../protocol/session/compression_totals.ts";
 import { type EndName, type Hello, welcomeFrame } from "../protocol/session/control.ts";
+import { Compression } from "./compression.ts";
 import { dismiss } from "./farewell.ts";
 import { Reception } from "./reception.ts";
 import { SessionBudgets } from "./session_budgets.ts";
@@ -66,6 +68,8 @@ export interface SessionHostOptions {
   readonly events: SessionHostEvents;
   /** Told what there is to count. */
   readonly meter?: SessionMeter | undefined;
+  /** Counts what is compressed. */
+  readonly compressed?: CompressionTotals | undefined;
   /** Where time comes from. */
   readonly clock: Clock;
 }
@@ -117,6 +121,7 @@ export class SessionHost {
   readonly #options: SessionHostOptions;
   readonly #store: SessionStore;
   readonly #budgets: SessionBudgets;
+  readonly #compression: Compression | undefined;
   readonly #live = new Map<string, Live>();
   readonly #receptions = new Set<Reception>();
   /** Connections that were told to leave and have not yet. */
@@ -129,7 +134,9 @@ export class SessionHost {
   /** @param options Bounds, and who serves sessions. */
   constructor(options: SessionHostOptions) {
     const { settings, maxSessions, maxSessionsPerPrincipal, clock } = options;
+    const { compressed = noCompression() } = options;
     this.#options = options;
+    this.#compression = settings.compression && new Compression(settings.compression, compressed);
     const patientBytes = settings.maxTotalBytes * PATIENCE;
     this.#budgets = new SessionBudgets(patientBytes, settings.maxBytesPerPrincipal);
     this.#store = settings.store ??
@@ -290,6 +297,7 @@ export class SessionHost {
       server,
       clock,
       budget: this.#budgets.take(principal),
+      compression: this.#compression,
       log: (text) => events.log(`Session ${hello.session} ${text}`),
       onDetach: (code) => meter?.connectionClosed(code),
       onEnd: (code, ending) => {

@@ -2,6 +2,29 @@ import { RANGES, type SessionLimits } from "../protocol/session/limits.ts";
 import type { SessionStore } from "./session_store.ts";
 import type { RateOptions } from "./traffic_limit.ts";
 
+/** When frames are compressed. */
+export interface ServerCompressionOptions {
+  /**
+   * Frames below this many bytes of UTF-8 are sent as they are.
+   *
+   * @default {1_024}
+   */
+  readonly threshold?: number | undefined;
+  /**
+   * Whether clients may send compressed frames, too. A few bytes can become
+   * 128 KiB that have to be parsed: it is for clients that are known, or held to
+   * a `rate`, which counts what the frames are inflated to.
+   *
+   * @default {false}
+   */
+  readonly receive?: boolean | undefined;
+}
+
+/** {@linkcode ServerCompressionOptions} with the defaults filled in. */
+export type CompressionSettings = {
+  readonly [Name in keyof ServerCompressionOptions]-?: NonNullable<ServerCompressionOptions[Name]>;
+};
+
 /** How sessions are kept that outlive their connections. */
 export interface SessionOptions {
   /**
@@ -60,6 +83,13 @@ export interface SessionOptions {
    * @default {25_000}
    */
   readonly pingInterval?: number | undefined;
+  /**
+   * Compresses what is sent to clients that ask for it, as those of this library
+   * do when they are told to; `false` compresses nothing.
+   *
+   * @default {{}}
+   */
+  readonly compression?: ServerCompressionOptions | false | undefined;
   /** Which sessions there are; by default those in memory. */
   readonly store?: SessionStore | undefined;
 }
@@ -80,6 +110,8 @@ export interface SessionSettings {
   readonly maxBytesPerPrincipal: number;
   /** Silence after which a client is pinged, in milliseconds. */
   readonly pingMs: number;
+  /** When frames are compressed; `undefined` is never. */
+  readonly compression?: CompressionSettings | undefined;
   /** How deep a message may nest; 64 by default. */
   readonly maxDepth?: number | undefined;
   /** How much one client may send, over all connections of its session. */
@@ -116,6 +148,7 @@ export function resolveSessionOptions(
     maxTotalBytes = 256 * 1024 * 1024,
     maxBytesPerPrincipal = 64 * 1024 * 1024,
     pingInterval = 25_000,
+    compression = {},
     store,
   } = options;
   const counts = {
@@ -133,6 +166,8 @@ export function resolveSessionOptions(
     throw new TypeError('Cannot create handler as "session.store" must have a "claim"');
   }
   checkPositive("session.pingInterval", pingInterval);
+  const { threshold = 1_024, receive = false } = compression || {};
+  checkCount("session.compression.threshold", threshold);
   return {
     windowMs: window,
     limits: { messageBytes: maxMessageBytes, bufferBytes, bufferMessages },
@@ -141,6 +176,7 @@ export function resolveSessionOptions(
     maxTotalBytes,
     maxBytesPerPrincipal,
     pingMs: pingInterval,
+    compression: compression === false ? undefined : { threshold, receive },
     store,
   };
 }

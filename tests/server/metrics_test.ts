@@ -55,6 +55,8 @@ Deno.test("metrics() starts with every kind at 0, each with HELP and TYPE", () =
     "counter bowline_failures_total",
     "counter bowline_received_characters_total",
     "counter bowline_sent_characters_total",
+    "counter bowline_compressed_frames_total",
+    "counter bowline_compression_saved_bytes_total",
     "counter bowline_connections_opened_total",
     "counter bowline_connections_closed_total",
     "counter bowline_upgrades_refused_total",
