@@ -75,10 +75,7 @@ export class StreamCodec implements Codec {
   /** See {@linkcode Codec}. */
   deflate(text: string): Promise<Uint8Array> {
     return this.#inTurn(async () => {
-      const stream = new CompressionStream("deflate-raw");
-      const written = write(stream, [ENCODER.encode(text)]);
-      const [deflated] = await Promise.all([collect(stream, Infinity), written]);
-      return deflated;
+      return await pass(new CompressionStream("deflate-raw"), [ENCODER.encode(text)], Infinity);
     });
   }
 
@@ -86,9 +83,7 @@ export class StreamCodec implements Codec {
   inflate(data: Bytes, maxBytes: number): Promise<string> {
     return this.#inTurn(async () => {
       const stream = new DecompressionStream("deflate-raw");
-      const written = write(stream, slices(data));
-      const [inflated] = await Promise.all([collect(stream, maxBytes), written]);
-      return decode(inflated);
+      return decode(await pass(stream, slices(data), maxBytes));
     });
   }
 
@@ -115,6 +110,20 @@ function* slices(data: Bytes): Iterable<Bytes> {
   for (let start = 0; start < data.length; start += SLICE_BYTES) {
     yield data.subarray(start, start + SLICE_BYTES);
   }
+}
+
+/** What a stream makes of these chunks. */
+async function pass(
+  stream: CompressionStream | DecompressionStream,
+  chunks: Iterable<Bytes>,
+  maxBytes: number,
+): Promise<Uint8Array> {
+  const written = write(stream, chunks);
+  // What fails here fails below, too, and there with the reason.
+  written.catch(() => {});
+  const bytes = await collect(stream, maxBytes);
+  await written;
+  return bytes;
 }
 
 async function write(

@@ -21,7 +21,7 @@ export class Inflater {
   readonly #totals: CompressionTotals;
   readonly #events: InflaterEvents;
   /** What waits behind a frame that is being inflated. */
-  #queue: (() => void | Promise<void>)[] = [];
+  readonly #queue: (() => void | Promise<void>)[] = [];
   #waiting = 0;
   #isBusy = false;
   #isOver = false;
@@ -39,6 +39,7 @@ export class Inflater {
 
   /** Takes a frame that came in. */
   take(data: string | ArrayBuffer): void {
+    if (this.#isOver) return;
     const size = typeof data === "string" ? data.length : data.byteLength;
     if (this.#isBusy) this.#waiting += size;
     if (this.#waiting > MAX_WAITING_UNITS) return this.#violate("Too much waits to be inflated");
@@ -65,6 +66,7 @@ export class Inflater {
   }
 
   #inflate(data: ArrayBuffer): void | Promise<void> {
+    if (this.#isOver) return;
     const bytes: Bytes = new Uint8Array(data);
     if (bytes[0] !== DEFLATE_KIND) return this.#violate("Unknown kind of frame");
     if (bytes.length > MAX_FRAME_BYTES) return this.#violate("A deflated frame is too large");
@@ -97,7 +99,6 @@ export class Inflater {
   #violate(reason: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#queue = [];
     this.#events.violation(reason);
   }
 }

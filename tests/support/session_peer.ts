@@ -1,3 +1,4 @@
+import { inflateRawSync } from "node:zlib";
 import type { JsonRpcParams } from "../../protocol/jsonrpc.ts";
 import { ChaosLink } from "./chaos_link.ts";
 import type { Json, SeenClose } from "./json_socket.ts";
@@ -42,8 +43,10 @@ export class SessionPeer implements AsyncDisposable {
   pongs = true;
   /** Whether it closes its connection when it is told to leave. */
   leaves = true;
-  /** Every frame that came in, on any connection. */
+  /** Every frame that came in, on any connection; binary ones inflated. */
   readonly frames: string[] = [];
+  /** Every binary frame that came in. */
+  readonly binary: Uint8Array[] = [];
   readonly #options: SessionPeerOptions;
   readonly #link: ChaosLink;
   readonly #messages: Json[] = [];
@@ -80,6 +83,7 @@ export class SessionPeer implements AsyncDisposable {
   async dial(): Promise<void> {
     const { headers = {} } = this.#options;
     const socket = new WebSocket(this.#link.url(), { protocols: ["bowline.v1"], headers });
+    socket.binaryType = "arraybuffer";
     const closed = new Promise<SeenClose>((resolve) => {
       socket.onclose = ({ code, reason }) => {
         resolve({ code, reason });
@@ -226,8 +230,8 @@ export class SessionPeer implements AsyncDisposable {
     return socket;
   }
 
-  #read(data: unknown): void {
-    if (typeof data !== "string") throw new TypeError("A server sends text");
+  #read(frame: string | ArrayBuffer): void {
+    const data = typeof frame === "string" ? frame : this.#inflate(new Uint8Array(frame));
     this.frames.push(data);
     if (data.startsWith("[")) this.#steer(JSON.parse(data));
     else if (data.startsWith("+")) this.#pieces += data.slice(1);
@@ -237,6 +241,12 @@ export class SessionPeer implements AsyncDisposable {
       this.#take(text);
     } else for (const text of data.split("\n")) this.#take(text);
     this.#tell();
+  }
+
+  #inflate(frame: Uint8Array): string {
+    if (frame[0] !== 1) throw new TypeError(`Unknown kind of frame: ${frame[0]}`);
+    this.binary.push(frame);
+    return new TextDecoder().decode(inflateRawSync(frame.subarray(1)));
   }
 
   #take(text: string): void {
