@@ -14,16 +14,19 @@ const CODEC: Codec = new ZlibCodec({ deflateRawSync, inflateRawSync });
 export class Compression {
   readonly #settings: CompressionSettings;
   readonly #totals: CompressionTotals;
+  readonly #codec: Codec;
   readonly #deflater: Deflater;
 
   /**
    * @param settings When.
    * @param totals Counts what is compressed.
+   * @param codec Does the work.
    */
-  constructor(settings: CompressionSettings, totals: CompressionTotals) {
+  constructor(settings: CompressionSettings, totals: CompressionTotals, codec: Codec = CODEC) {
     this.#settings = settings;
     this.#totals = totals;
-    this.#deflater = new Deflater(CODEC, settings.threshold, totals);
+    this.#codec = codec;
+    this.#deflater = new Deflater(codec, settings.threshold, totals);
   }
 
   /**
@@ -41,6 +44,6 @@ export class Compression {
 
   /** What the frames of a connection are read with; `undefined` if no binary ones are taken. */
   inflater(events: InflaterEvents): Inflater | undefined {
-    return this.#settings.receive ? new Inflater(CODEC, this.#totals, events) : undefined;
+    return this.#settings.receive ? new Inflater(this.#codec, this.#totals, events) : undefined;
   }
 }
