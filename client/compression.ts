@@ -5,7 +5,7 @@ import { type BinaryWire, DeflatingWire } from "../protocol/session/deflating_wi
 import { Inflater, type InflaterEvents } from "../protocol/session/inflater.ts";
 import type { Wire } from "../protocol/session/wire.ts";
 import type { CompressionOptions } from "./options.ts";
-import { findModule, holdsFrames } from "./runtime.ts";
+import { findModule } from "./runtime.ts";
 import { isLoopbackUrl } from "./url_policy.ts";
 
 /** Compresses frames for all connections of one client. */
@@ -17,13 +17,18 @@ export class Compression {
   readonly #codec: Codec;
   readonly #deflater: Deflater;
   readonly #loopback: boolean;
+  readonly #holdsFrames: boolean;
 
-  /** @param options When. */
-  constructor({ threshold, loopback }: CompressionOptions) {
+  /**
+   * @param options When.
+   * @param holdsFrames Whether the runtime holds frames of most sizes back.
+   */
+  constructor({ threshold, loopback }: CompressionOptions, holdsFrames: boolean) {
     const zlib = findModule("node:zlib") as Zlib | undefined;
     this.#codec = zlib === undefined ? new StreamCodec() : new ZlibCodec(zlib);
     this.#deflater = new Deflater(this.#codec, threshold, this.totals);
     this.#loopback = loopback;
+    this.#holdsFrames = holdsFrames;
   }
 
   /** It, or `undefined` if it does not pay on the way to a URL. */
@@ -32,13 +37,13 @@ export class Compression {
   }
 
   /**
-   * What frames are sent through. A runtime that holds frames of most sizes back
-   * sends them as they are: deflated ones would have just these sizes.
+   * What frames are sent through. Who holds frames back sends them as they are:
+   * deflated ones would have just these sizes.
    *
    * @param wire Where they go.
    */
   wrap(wire: BinaryWire): Wire {
-    return holdsFrames() ? wire : new DeflatingWire(wire, this.#deflater);
+    return this.#holdsFrames ? wire : new DeflatingWire(wire, this.#deflater);
   }
 
   /** What the frames of a connection are read with. */

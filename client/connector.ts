@@ -77,6 +77,7 @@ export class Connector {
   /** Why joined messages left, in all sessions. */
   readonly joins: JoinCounts = { turn: 0, full: 0, control: 0 };
   readonly #context: ConnectorOptions;
+  readonly #holdsFrames: boolean = holdsFrames();
   readonly #compression: Compression | undefined;
   #session: ClientSession | undefined;
   /** Set when the server turned out not to speak sessions, although it said so. */
@@ -92,7 +93,7 @@ export class Connector {
   constructor(context: ConnectorOptions) {
     const { compression } = context.options();
     this.#context = context;
-    this.#compression = compression === false ? undefined : new Compression(compression);
+    if (compression !== false) this.#compression = new Compression(compression, this.#holdsFrames);
   }
 
   /** What was compressed so far; `undefined` if nothing is. */
@@ -317,8 +318,8 @@ export class Connector {
     const { bufferMessages, bufferBytes } = session;
     return new ClientSession({
       limits: { messageBytes: maxReceiveBytes, bufferBytes, bufferMessages },
-      sizes: { ...(holdsFrames() ? DENO_CLIENT_SIZES : OPEN_SIZES), padded: this.#paddedSize },
-      promptAck: holdsFrames(),
+      sizes: { ...(this.#holdsFrames ? DENO_CLIENT_SIZES : OPEN_SIZES), padded: this.#paddedSize },
+      promptAck: this.#holdsFrames,
       joins: this.joins,
       poisoned: (message) => this.#context.onPoisoned(message),
       clock,
