@@ -43,6 +43,7 @@ export interface Settings {
   readonly maxSessionsPerPrincipal?: number;
   readonly credentials?: Readonly<Record<string, string>>;
   readonly listens?: boolean;
+  readonly accept?: readonly string[];
 }
 
 /** One step; its first member says which. */
@@ -168,12 +169,13 @@ class ClientUnderTest implements End {
   readonly #pending: (() => boolean)[] = [];
   #connection: LiveConnection | undefined;
 
-  constructor({ limits, offers, require }: Settings) {
+  constructor({ limits, offers, require, accept }: Settings) {
     const { messageBytes, bufferBytes, bufferMessages } = { ...LIMITS, ...limits };
     this.#options = resolveOptions({
       clock: this.clock,
       session: { bufferBytes, bufferMessages },
       maxReceiveBytes: messageBytes,
+      compression: accept !== undefined && { loopback: true },
       ...(offers && { protocols: offers }),
       ...(require && { require }),
     });
@@ -326,6 +328,7 @@ class ServerUnderTest implements End {
       bufferBytes,
       maxWaitingMessages: waitingMessages,
       pingInterval: pingMs,
+      compression: { receive: settings.accept !== undefined },
       store,
     };
     this.#host = new SessionHost({
@@ -548,6 +551,7 @@ class Player {
     if (typeof value === "string") return value;
     if (Array.isArray(value)) return JSON.stringify(this.#resolve(value));
     const { $text, $messages, $binary } = value as { readonly [name: string]: Value };
+    if (typeof $binary === "string") return Uint8Array.fromBase64($binary).buffer;
     if (Array.isArray($binary)) return Uint8Array.from($binary.map(Number)).buffer;
     if (Array.isArray($messages)) return this.#texts($messages).join("\n");
     if (Array.isArray($text)) return $text.map((part) => this.#resolve(part)).join("");
