@@ -8,6 +8,9 @@ import type { CompressionOptions } from "./options.ts";
 import { findModule } from "./runtime.ts";
 import { isLoopbackUrl } from "./url_policy.ts";
 
+/** One for all transports: it bounds how much is worked on at once. */
+const STREAMS: Codec = new StreamCodec();
+
 /** Compresses frames for all connections of one client. */
 export class Compression {
   /** What the server is told of it. */
@@ -25,7 +28,7 @@ export class Compression {
    */
   constructor({ threshold, loopback }: CompressionOptions, holdsFrames: boolean) {
     const zlib = findModule("node:zlib") as Zlib | undefined;
-    this.#codec = zlib === undefined ? new StreamCodec() : new ZlibCodec(zlib);
+    this.#codec = zlib === undefined ? STREAMS : new ZlibCodec(zlib);
     this.#deflater = new Deflater(this.#codec, threshold, this.totals);
     this.#loopback = loopback;
     this.#holdsFrames = holdsFrames;
