@@ -30,6 +30,7 @@ Deno.test("resolveHandlerOptions() fills in the documented defaults", () => {
       maxTotalBytes: 268_435_456,
       maxBytesPerPrincipal: 67_108_864,
       pingMs: 25_000,
+      compression: { threshold: 1_024, receive: false },
       store: undefined,
       maxDepth: 64,
       rate: undefined,
