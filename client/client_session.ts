@@ -1,6 +1,5 @@
 import { ulid } from "@std/ulid";
 import { afterTurn } from "../protocol/after_turn.ts";
-import { inMicrotask } from "../protocol/microtask.ts";
 import type { Clock } from "../protocol/clock.ts";
 import {
   type End,
@@ -16,6 +15,7 @@ import { FIRST_LIMITS, type SessionLimits } from "../protocol/session/limits.ts"
 import type { Outgoing } from "../protocol/session/outgoing.ts";
 import { SessionEnd, type SteeringFrame } from "../protocol/session/session_end.ts";
 import type { Wire } from "../protocol/session/wire.ts";
+import { atTurnEnd } from "../protocol/turn_end.ts";
 
 /** What happens on the present connection of a session; after one of the last six, nothing more. */
 export interface ClientWireEvents {
@@ -89,7 +89,7 @@ export class ClientSession {
       limits,
       sizes,
       clock,
-      soon: inMicrotask,
+      soon: atTurnEnd,
       joins,
       endTurn: afterTurn,
       events: {

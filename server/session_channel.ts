@@ -1,5 +1,4 @@
 import { afterTurn } from "../protocol/after_turn.ts";
-import { inMicrotask } from "../protocol/microtask.ts";
 import type { Channel, ChannelSink, Throttle } from "../protocol/channel.ts";
 import type { Clock, Timer } from "../protocol/clock.ts";
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
@@ -26,6 +25,7 @@ import { countBytes, Outgoing } from "../protocol/session/outgoing.ts";
 import { SessionEnd, type SteeringFrame } from "../protocol/session/session_end.ts";
 import type { Wire } from "../protocol/session/wire.ts";
 import type { SendOptions } from "../protocol/transport.ts";
+import { atTurnEnd } from "../protocol/turn_end.ts";
 import { Backlog } from "./backlog.ts";
 import type { Compression } from "./compression.ts";
 import { awaitLeave, dismiss } from "./farewell.ts";
@@ -118,7 +118,7 @@ export class SessionChannel implements Channel, Holder {
       limits: settings.limits,
       sizes: OPEN_SIZES,
       clock,
-      soon: inMicrotask,
+      soon: atTurnEnd,
       written: () => this.#backlog?.written(),
       endTurn: afterTurn,
       events: {

@@ -1,14 +1,8 @@
+import { prolongTurn } from "../turn_end.ts";
 import { type FrameSizes, joinBytes } from "./frames.ts";
 import { countBytes, type Outgoing } from "./outgoing.ts";
 
-/**
- * Microtasks without another message after which a frame is written. Somebody
- * who awaits each message sends the next one a few later, before anything could
- * have left: the runtime's sockets write when all microtasks are done.
- */
-const PATIENCE = 3;
-
-/** Runs a task soon, in the present turn of the event loop. */
+/** Runs a task at the end of the present turn of the event loop. */
 export type Soon = (task: () => void) => void;
 
 /** Why joined messages left, and how often; changed in place. */
@@ -32,8 +26,6 @@ export class Joiner {
   /** Whether it holds several messages. */
   #isJoint = false;
   #frames = 0;
-  /** Microtasks that are left. */
-  #patience = 0;
   #isWaiting = false;
 
   /**
@@ -76,8 +68,8 @@ export class Joiner {
       this.#frame = text;
       this.#isJoint = false;
     }
-    this.#patience = PATIENCE;
-    if (this.#isWaiting || this.#soon === undefined) return;
+    if (this.#soon === undefined) return;
+    if (this.#isWaiting) return prolongTurn();
     this.#isWaiting = true;
     this.#soon(this.#look);
   }
@@ -114,7 +106,6 @@ export class Joiner {
   }
 
   readonly #look = (): void => {
-    if (this.#frame !== "" && --this.#patience > 0) return this.#soon?.(this.#look);
     this.#isWaiting = false;
     this.flush("turn");
   };
