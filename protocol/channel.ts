@@ -2,6 +2,12 @@ import type { JsonRpcMessage } from "./jsonrpc.ts";
 import type { CloseInfo } from "./link.ts";
 import type { SendOptions } from "./transport.ts";
 
+/** How to send a message through a {@linkcode Channel}. */
+export interface ChannelSendOptions extends SendOptions {
+  /** Whether it may share a frame with others of this turn; by default it may. */
+  readonly joins?: boolean | undefined;
+}
+
 /** What a transport speaks through: one socket, or a session that outlives its sockets. */
 export interface Channel {
   /** The subprotocol that is spoken. */
@@ -26,7 +32,11 @@ export interface Channel {
    * @param options How to send it.
    * @returns Nothing, or a promise for when there is room for more.
    */
-  send(text: string, message?: JsonRpcMessage, options?: SendOptions): void | Promise<void>;
+  send(
+    text: string,
+    message?: JsonRpcMessage,
+    options?: ChannelSendOptions,
+  ): void | Promise<void>;
   /** Asks the peer to move elsewhere. Returns whether it can be asked. */
   retire(afterMs: number, reason: string): boolean;
   /** Ends the connection; a session waits for its owner to come back. */

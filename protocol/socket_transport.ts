@@ -1,4 +1,4 @@
-import type { Channel, ChannelSink, OpenChannel, Throttle } from "./channel.ts";
+import type { Channel, ChannelSendOptions, ChannelSink, OpenChannel, Throttle } from "./channel.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { CLOSE_CODES } from "./close_codes.ts";
 import { MCPConnectionError, toError } from "./errors.ts";
@@ -232,7 +232,7 @@ export class SocketTransport implements Transport, AsyncDisposable {
   protected write(
     text: string,
     message?: JsonRpcMessage,
-    options?: SendOptions,
+    options?: ChannelSendOptions,
   ): void | Promise<void> {
     return this.#channel.send(text, message, options);
   }

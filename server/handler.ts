@@ -210,7 +210,7 @@ export class WebSocketHandler implements AsyncDisposable {
     const except = new Set(options.except);
     let sent = 0;
     for (const session of findReceivers(options.to, this.sessions, this.#topics)) {
-      if (!except.has(session.id) && session.relay(text)) sent++;
+      if (!except.has(session.id) && session.relay(text, undefined, false)) sent++;
     }
     return sent;
   }

@@ -1,5 +1,5 @@
 import { afterTurn } from "../protocol/after_turn.ts";
-import type { Channel, ChannelSink, Throttle } from "../protocol/channel.ts";
+import type { Channel, ChannelSendOptions, ChannelSink, Throttle } from "../protocol/channel.ts";
 import type { Clock, Timer } from "../protocol/clock.ts";
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
 import { MCPConnectionError, MCPRpcError } from "../protocol/errors.ts";
@@ -195,7 +195,11 @@ export class SessionChannel implements Channel, Holder {
   }
 
   /** See {@linkcode Channel}. */
-  send(text: string, message?: JsonRpcMessage, options?: SendOptions): void | Promise<void> {
+  send(
+    text: string,
+    message?: JsonRpcMessage,
+    options?: ChannelSendOptions,
+  ): void | Promise<void> {
     if (this.#ended !== undefined) throw endedError(this.#ended);
     this.#checkSize(text);
     if (options?.delivered === true) {
@@ -204,7 +208,7 @@ export class SessionChannel implements Channel, Holder {
       this.#post(text, message, delivery.settled);
       return delivery.promise;
     }
-    this.#post(text, message);
+    this.#post(text, message, undefined, options?.joins);
     if (this.#end.isBusy || this.#options.budget.isExhausted) return this.#room();
   }
 
@@ -251,10 +255,10 @@ export class SessionChannel implements Channel, Holder {
     );
   }
 
-  #post(text: string, message?: JsonRpcMessage, settled?: Settled): void {
+  #post(text: string, message?: JsonRpcMessage, settled?: Settled, joins = true): void {
     const { settings, journal } = this.#options;
     const told = journal ? journal(text, settled) : settled;
-    this.#end.send(new Outgoing(message, text, told, settled !== undefined));
+    this.#end.send(new Outgoing(message, text, told, settled !== undefined), joins);
     this.#charge();
     if (this.#end.waitingMessages === 0) return;
     const { limits, maxWaitingMessages, maxWaitingBytes } = settings;

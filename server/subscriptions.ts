@@ -249,7 +249,7 @@ function tell(receivers: Iterable<Subscriber>, method: string, params?: JsonRpcP
     const text = id === undefined
       ? plain ??= JSON.stringify({ jsonrpc: "2.0", method, params })
       : `${head ??= headOf(method, params)}${JSON.stringify(id)}}}}`;
-    if (session.transport.relay(text)) told++;
+    if (session.transport.relay(text, undefined, false)) told++;
   }
   return told;
 }

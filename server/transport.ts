@@ -3,7 +3,7 @@ import { authenticationAnswer } from "./auth/authenticate.ts";
 import type { Principal } from "./auth/principal.ts";
 import { type JudgeOwnToken, Renewal } from "./auth/renewal.ts";
 import { type Clock, systemClock } from "../protocol/clock.ts";
-import type { OpenChannel } from "../protocol/channel.ts";
+import type { ChannelSendOptions, OpenChannel } from "../protocol/channel.ts";
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
 import { MCPRpcError, toError } from "../protocol/errors.ts";
 import { guard } from "../protocol/guard.ts";
@@ -117,6 +117,9 @@ export interface WebSocketServerTransportOptions {
   /** Where time comes from. */
   readonly clock?: Clock | undefined;
 }
+
+/** How to send what shares no frame. */
+const ALONE: ChannelSendOptions = { joins: false };
 
 /**
  * One connection of a server. It is a transport as both official SDKs define
@@ -272,13 +275,17 @@ export class WebSocketServerTransport extends SocketTransport {
    *
    * @param text A JSON-RPC message.
    * @param message The same, parsed; without it the text counts as a notification.
+   * @param joins Whether it may share a frame with others of this turn. Who sends
+   * to thousands is faster without: nobody has to be visited twice.
    * @returns Whether the connection was open.
    */
-  relay(text: string, message?: JsonRpcMessage): boolean {
+  relay(text: string, message?: JsonRpcMessage, joins = true): boolean {
     if (!this.isOpen) return false;
     // Whoever relays does not wait: what is too much ends the connection.
     try {
-      this.write(text, message)?.catch((thrown) => this.report(toError(thrown)));
+      this.write(text, message, joins ? undefined : ALONE)?.catch((thrown) =>
+        this.report(toError(thrown))
+      );
     } catch (thrown) {
       this.report(toError(thrown));
     }
@@ -349,7 +356,7 @@ export class WebSocketServerTransport extends SocketTransport {
   protected override write(
     text: string,
     message?: JsonRpcMessage,
-    options?: SendOptions,
+    options?: ChannelSendOptions,
   ): void | Promise<void> {
     const waiting = super.write(text, message, options);
     this.#messagesOut++;

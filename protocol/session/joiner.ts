@@ -74,6 +74,14 @@ export class Joiner {
     this.#soon(this.#look);
   }
 
+  /** Writes a message at once, behind what waits. */
+  pass({ text }: Outgoing): void {
+    this.flush();
+    this.#frames++;
+    if (this.#counts !== undefined) this.#counts.turn++;
+    this.#write(text);
+  }
+
   /** Writes what waits. */
   flush(reason: keyof JoinCounts = "control"): void {
     const frame = this.#frame;

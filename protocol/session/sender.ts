@@ -135,11 +135,11 @@ export class Sender {
     return this.size >= bufferMessages || this.bytes >= bufferBytes;
   }
 
-  /** Sends a message, now or as soon as it can go. */
-  send(message: Outgoing): void {
+  /** Sends a message, now or as soon as it can go; by itself, if it is not to be joined. */
+  send(message: Outgoing, joins = true): void {
     const wire = this.#wire;
     if (wire !== undefined && this.#canGo(message, wire)) {
-      this.#join(message);
+      this.#join(message, joins);
       return this.#settleTurn();
     }
     if (message.lane === "cancel" && this.#withdraw(message)) return;
@@ -339,9 +339,10 @@ export class Sender {
   }
 
   /** Numbers a message and writes it, together with others of this turn. */
-  #join(message: Outgoing): void {
+  #join(message: Outgoing, joins = true): void {
     this.#ledger.complete(message);
-    this.#joiner.add(message);
+    if (joins) this.#joiner.add(message);
+    else this.#joiner.pass(message);
     if (message.isAwaited) this.#options.awaited?.();
   }
 

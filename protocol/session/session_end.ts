@@ -161,9 +161,14 @@ export class SessionEnd {
     return this.#sender.room();
   }
 
-  /** Sends a message, now or as soon as it can go. */
-  send(message: Outgoing): void {
-    this.#sender.send(message);
+  /**
+   * Sends a message, now or as soon as it can go.
+   *
+   * @param message The message.
+   * @param joins Whether it may wait for others of this turn.
+   */
+  send(message: Outgoing, joins = true): void {
+    this.#sender.send(message, joins);
   }
 
   /** Sends messages in one frame, if they can go now. */

@@ -801,3 +801,25 @@ Deno.test("Sender.isBusy lets one more message in while one is in pieces: it may
   sender.send(notification(3));
   assertEquals([wire.take(), sender.isBusy], [[], true]);
 });
+
+Deno.test("Sender.send() joins the messages of a turn, and writes those at once that are not to be joined", () => {
+  const tasks: (() => void)[] = [];
+  const sender = new Sender({
+    limits: limits(),
+    sizes: OPEN_SIZES,
+    clock: new ManualClock(),
+    soon: (task) => tasks.push(task),
+    poisoned: () => {},
+  });
+  const wire = new FakeWire();
+  sender.attach(wire, 0, limits());
+  sender.send(notification(1), false);
+  assertEquals(messagesIn(wire.take()).length, 1);
+  sender.send(notification(2));
+  sender.send(notification(3));
+  assertEquals(wire.take(), []);
+  sender.send(notification(4), false);
+  assertEquals(wire.take().map((frame) => frame.split("\n").length), [2, 1]);
+  for (const task of tasks) task();
+  assertEquals([wire.take(), sender.last], [[], 4]);
+});
