@@ -1,0 +1,168 @@
+import { MCPWebSocketClient } from "@bowline/mcp-websocket/client";
+import { InOrder } from "../chaos/support/exactly_once.ts";
+import { hurry } from "../chaos/support/setting.ts";
+import { METHODS, NEWS, NOTE, RESOURCE, STEPS, type Told, TOPIC } from "./_messages.ts";
+import type { Tally } from "./_tally.ts";
+
+const SMALL = "x".repeat(100);
+const MEDIUM = "x".repeat(10 * 1024);
+/** What fits into the 1 MiB that a client sends at most. */
+const LARGE = "x".repeat(1_000_000);
+/** Requests of one client that are in flight at the same time. */
+const LANES = 6;
+/** Requests that an abandoned client leaves behind. */
+const LEFT_BEHIND = 5;
+
+/** One client of a soak, from its first word to its last, and what must come to it. */
+export class SoakClient {
+  readonly #client: MCPWebSocketClient;
+  readonly #tally: Tally;
+  readonly #notes = new InOrder();
+  readonly #news = new InOrder();
+  readonly #topic = new InOrder();
+  #updates = 0;
+  #notesSent = 0;
+  /** News before it came. */
+  #before = 0;
+
+  /**
+   * @param url Where to.
+   * @param protocol What it speaks.
+   * @param tally Counts what happens.
+   */
+  constructor(url: string, protocol: "bowline.v1" | "mcp", tally: Tally) {
+    this.#tally = tally;
+    const protocols = protocol === "mcp" ? ["mcp"] : ["mcp", protocol];
+    // Links fail on purpose here.
+    const options = { era: "legacy", protocols, dialLimit: false } as const;
+    const client = this.#client = new MCPWebSocketClient(url, options);
+    hurry(client);
+    client.handle(METHODS.echo, ({ n, text }) => ({ n, text }));
+    client.onNotification(NOTE, ({ n }) => this.#notes.note(Number(n)));
+    client.onNotification(NEWS, ({ n }) => this.#news.note(Number(n) - this.#before));
+    client.onNotification(TOPIC, ({ n }) => this.#topic.note(Number(n) - this.#before));
+    client.onNotification("notifications/resources/updated", () => void this.#updates++);
+    client.addEventListener("error", ({ detail }) => {
+      // That dials fail is meant to happen.
+      if (detail.context !== "dial") tally.fail(detail.error.message);
+    });
+    client.transport.addEventListener("resumed", () => tally.resumes++);
+    client.transport.addEventListener("sessionlost", ({ detail }) => tally.fail(detail.reason));
+  }
+
+  /** Connects, and subscribes to everything. */
+  async join(): Promise<void> {
+    await this.#client.connect();
+    await this.#client.request("resources/subscribe", { uri: RESOURCE });
+    this.#before = (await this.#client.request<{ news: number }>(METHODS.join)).news;
+    this.#tally.sessions++;
+  }
+
+  /**
+   * Sends so many requests, a few at a time, and a notification before each.
+   *
+   * @param requests How many.
+   * @param half Called when half of them were sent.
+   */
+  async work(requests: number, half: () => void): Promise<void> {
+    let sent = 0;
+    await Promise.all(Array.from({ length: LANES }, async () => {
+      while (sent < requests) {
+        if (++sent * 2 === requests) half();
+        await this.#client.notify(NOTE, { n: this.#notesSent++ });
+        await this.#call(this.#tally.next());
+      }
+    }));
+  }
+
+  /** Notes what has not come that should have, when all is quiet. */
+  async check(): Promise<void> {
+    const { up, faults, down, news } = await this.#client.request<Told>(METHODS.tell);
+    const expected = news - this.#before;
+    const [notes, broadcast, topic] = [this.#notes, this.#news, this.#topic];
+    this.#compare("notes up", [up, faults], [this.#notesSent, 0]);
+    this.#compare("notes down", [notes.total, notes.faults], [down, 0]);
+    this.#compare("news", [broadcast.total, broadcast.faults], [expected, 0]);
+    this.#compare("topic", [topic.total, topic.faults], [expected, 0]);
+    this.#compare("resources", [this.#updates], [expected]);
+    this.#compare("pending", [this.#client.getStats().requests.pending], [0]);
+  }
+
+  /** Ends its session. */
+  async leave(): Promise<void> {
+    this.#count();
+    await this.#client.disconnect();
+  }
+
+  /** Goes without goodbye, in the midst of requests; `isolate` breaks its connection for good. */
+  async abandon(isolate: () => void): Promise<void> {
+    this.#count();
+    const running = Array.from({ length: LEFT_BEHIND }, () => this.#leaveBehind());
+    await Promise.all(running.map(({ begun }) => begun));
+    isolate();
+    await this.#client.disconnect();
+    await Promise.all(running.map(({ ended }) => ended));
+    this.#tally.abandoned++;
+  }
+
+  /** Counts the notifications of a whole life. */
+  #count(): void {
+    const news = this.#news.total + this.#topic.total + this.#updates;
+    this.#tally.notifications += this.#notesSent + this.#notes.total + news;
+  }
+
+  #leaveBehind(): { begun: Promise<void>; ended: Promise<void> } {
+    const { promise: begun, resolve } = Promise.withResolvers<void>();
+    this.#tally.next();
+    const held = this.#client.request(METHODS.hold, {}, { onProgress: () => resolve() });
+    const ended = held.then(
+      () => this.#tally.fail("An abandoned request was answered"),
+      () => void this.#tally.cancelled++,
+    );
+    return { begun, ended };
+  }
+
+  async #call(n: number): Promise<void> {
+    try {
+      if (n % 3_000 === 0) await this.#echo(METHODS.echo, n, LARGE);
+      else if (n % 200 === 1) await this.#cancel();
+      else if (n % 100 === 2) await this.#echo(METHODS.echo, n, MEDIUM);
+      else if (n % 50 === 3) await this.#echo(METHODS.ask, n, SMALL);
+      else if (n % 20 === 4) await this.#progress(n);
+      else await this.#echo(METHODS.echo, n, SMALL);
+    } catch (error) {
+      this.#tally.fail(String(error));
+    }
+  }
+
+  async #echo(method: string, n: number, text: string): Promise<void> {
+    const answer = await this.#client.request<{ n: number; text: string }>(method, { n, text });
+    if (answer.n !== n || answer.text !== text) throw new Error(`Not the answer to ${method}`);
+    this.#tally.answered++;
+  }
+
+  async #progress(n: number): Promise<void> {
+    let seen = 0;
+    const onProgress = () => void seen++;
+    await this.#client.request(METHODS.steps, { n, text: SMALL }, { onProgress });
+    this.#compare("progress", [seen], [STEPS]);
+    this.#tally.answered++;
+  }
+
+  /** Cancels a request as soon as the server says that it works on it. */
+  async #cancel(): Promise<void> {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const onProgress = () => controller.abort();
+    const held = this.#client.request(METHODS.hold, {}, { signal, onProgress });
+    await held.then(
+      () => this.#tally.fail("A cancelled request was answered"),
+      () => void this.#tally.cancelled++,
+    );
+  }
+
+  #compare(what: string, actual: readonly number[], expected: readonly number[]): void {
+    if (actual.join() === expected.join()) return;
+    this.#tally.fail(`${what}: ${actual} instead of ${expected}`);
+  }
+}

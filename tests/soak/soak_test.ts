@@ -1,0 +1,57 @@
+// deno-lint-ignore-file no-console -- figures are part of what this test tells
+/**
+ * Half an hour's worth of traffic as fast as it goes: with `BOWLINE_SOAK=full`
+ * (`deno task soak`) that of 100 clients, otherwise of 5.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import type { Memory } from "../chaos/support/memory.ts";
+import { type Bounds, growthOf, mebi } from "./_growth.ts";
+import { type Point, soak } from "./_soak.ts";
+
+const MIB = 1024 * 1024;
+
+/** How many clients, and how much may stay behind. */
+interface Scale {
+  readonly clients: number;
+  readonly bounds: Bounds;
+}
+
+const SHORT: Scale = { clients: 5, bounds: { rise: MIB, drift: 1.5 * MIB, rss: 20 * MIB } };
+const FULL: Scale = { clients: 100, bounds: { rise: 5 * MIB, drift: 10 * MIB, rss: 20 * MIB } };
+
+const { clients, bounds } = Deno.env.get("BOWLINE_SOAK") === "full" ? FULL : SHORT;
+
+Deno.test(`half an hour's worth of traffic of ${clients} clients leaves nothing behind at either end`, async () => {
+  const { points, tally, end, complaints } = await soak(clients);
+  print(points);
+  console.log(tally);
+
+  assertEquals([tally.failures, complaints], [new Map(), []]);
+  // Each request reached a handler once, and was answered or given up once.
+  const { requests, answered, cancelled } = tally;
+  assertEquals([answered + cancelled, end.counts.handled], [requests, requests]);
+  assertEquals([end.counts.cancelled, end.counts.errors], [cancelled, 0]);
+  const quiet = { detached: 0, running: 0, buffered: 0 };
+  for (const { server } of points) assertEquals(server.gauges, { connections: clients, ...quiet });
+  assertEquals(end.gauges, { connections: 0, ...quiet });
+  assertEquals([
+    ...growthOf("clients", points.map(({ client }) => client), bounds),
+    ...growthOf("server", points.map(({ server }) => server.memory), bounds),
+  ], []);
+});
+
+/** The points as a table of Markdown. */
+function print(points: readonly Point[]): void {
+  const ends = ["clients", "server"].map((end) => `${end}: heap | rss | external`);
+  console.log(`| requests | ${ends.join(" | ")} |\n|---|---|---|---|---|---|---|`);
+  for (const { requests, client, server } of points) {
+    console.log(`| ${requests} | ${cells(client)} | ${cells(server.memory)} |`);
+  }
+}
+
+function cells({ heapUsed, rss, external }: Memory): string {
+  return [heapUsed, rss, external].map(mebi).join(" | ");
+}
