@@ -24,6 +24,7 @@ export class SoakClient {
   #notesSent = 0;
   /** News before it came. */
   #before = 0;
+  readonly #left: Promise<void>[] = [];
 
   /**
    * @param url Where to.
@@ -94,14 +95,21 @@ export class SoakClient {
     await this.#client.disconnect();
   }
 
-  /** Goes without goodbye, in the midst of requests; `isolate` breaks its connection for good. */
-  async abandon(isolate: () => void): Promise<void> {
-    this.#count();
-    const running = Array.from({ length: LEFT_BEHIND }, () => this.#leaveBehind());
-    await Promise.all(running.map(({ begun }) => begun));
-    isolate();
-    await this.#client.disconnect();
-    await Promise.all(running.map(({ ended }) => ended));
+  /** Sends some requests that the server goes on with until it gives the session up. */
+  async leaveBehind(): Promise<void> {
+    await Promise.all(Array.from({ length: LEFT_BEHIND }, () => {
+      this.#tally.next();
+      const { promise: begun, resolve } = Promise.withResolvers<void>();
+      const held = this.#client.request(METHODS.hold, {}, { onProgress: () => resolve() });
+      this.#left.push(this.#givenUp(held));
+      return begun;
+    }));
+  }
+
+  /** Goes for good, with what it has left behind; without goodbye, as its link is broken. */
+  async abandon(): Promise<void> {
+    await this.leave();
+    await Promise.all(this.#left);
     this.#tally.abandoned++;
   }
 
@@ -109,17 +117,6 @@ export class SoakClient {
   #count(): void {
     const news = this.#news.total + this.#topic.total + this.#updates;
     this.#tally.notifications += this.#notesSent + this.#notes.total + news;
-  }
-
-  #leaveBehind(): { begun: Promise<void>; ended: Promise<void> } {
-    const { promise: begun, resolve } = Promise.withResolvers<void>();
-    this.#tally.next();
-    const held = this.#client.request(METHODS.hold, {}, { onProgress: () => resolve() });
-    const ended = held.then(
-      () => this.#tally.fail("An abandoned request was answered"),
-      () => void this.#tally.cancelled++,
-    );
-    return { begun, ended };
   }
 
   async #call(n: number): Promise<void> {
@@ -155,8 +152,12 @@ export class SoakClient {
     const { signal } = controller;
     const onProgress = () => controller.abort();
     const held = this.#client.request(METHODS.hold, {}, { signal, onProgress });
+    await this.#givenUp(held);
+  }
+
+  async #givenUp(held: Promise<unknown>): Promise<void> {
     await held.then(
-      () => this.#tally.fail("A cancelled request was answered"),
+      () => this.#tally.fail("A request was answered that was given up"),
       () => void this.#tally.cancelled++,
     );
   }

@@ -14,11 +14,10 @@ const NEWS_A_MINUTE = 60;
 const STRIDE = 3;
 /** Minutes between two times that clients are abandoned. */
 const ABANDON_EVERY = 10;
-/**
- * One client in so many has a link that is cut every minute, one speaks plain
- * `mcp`, and one leaves every minute, so that another comes.
- */
+/** One client in so many has a link that is cut every minute, and one speaks plain `mcp`. */
 const ONE_IN = 10;
+/** One client in so many leaves every second minute, and another comes; most stay. */
+const GUEST_IN = 5;
 /** How long a session waits for its client, in milliseconds: time is short here. */
 const WINDOW = 2_000;
 /** Times that the server is asked whether it has nothing to do, 100 ms apart. */
@@ -99,7 +98,7 @@ class Soak {
   /** Some leave or disappear, and others come for them. */
   async #change(minute: number): Promise<void> {
     const all = [...this.#clients.entries()];
-    const leaving = all.filter(([index]) => !isLinked(index) && (index + minute) % ONE_IN === 0);
+    const leaving = all.filter(([index]) => leavesAt(minute, index));
     for (const [index, client] of leaving) {
       await client.leave();
       await this.#join(index);
@@ -108,11 +107,10 @@ class Soak {
   }
 
   async #abandon(clients: readonly (readonly [number, SoakClient])[]): Promise<void> {
-    const isolate = () => {
-      this.#link.refuse();
-      this.#link.cut();
-    };
-    await Promise.all(clients.map(([, client]) => client.abandon(isolate)));
+    await Promise.all(clients.map(([, client]) => client.leaveBehind()));
+    this.#link.refuse();
+    this.#link.cut();
+    await Promise.all(clients.map(([, client]) => client.abandon()));
     this.#link.admit();
     for (const [index] of clients) await this.#join(index);
   }
@@ -136,6 +134,10 @@ function isLinked(index: number): boolean {
 
 function isPlain(index: number): boolean {
   return index % ONE_IN === ONE_IN - 1;
+}
+
+function leavesAt(minute: number, index: number): boolean {
+  return index % GUEST_IN === 1 && (index + minute) % 2 === 0;
 }
 
 /** Whether no client is waited for, and nothing is held for any. */
