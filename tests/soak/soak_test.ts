@@ -19,7 +19,7 @@ interface Scale {
   readonly bounds: Bounds;
 }
 
-const SHORT: Scale = { clients: 5, bounds: { rise: MIB, drift: 1.5 * MIB, rss: 20 * MIB } };
+const SHORT: Scale = { clients: 5, bounds: { rise: MIB / 2, drift: 0.75 * MIB, rss: 20 * MIB } };
 const FULL: Scale = { clients: 100, bounds: { rise: 5 * MIB, drift: 10 * MIB, rss: 20 * MIB } };
 
 const { clients, bounds } = Deno.env.get("BOWLINE_SOAK") === "full" ? FULL : SHORT;
