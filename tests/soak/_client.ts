@@ -51,11 +51,15 @@ export class SoakClient {
     client.transport.addEventListener("sessionlost", ({ detail }) => tally.fail(detail.reason));
   }
 
-  /** Connects, and subscribes to everything. */
+  /**
+   * Connects, and subscribes to everything. A large message is said at once, since
+   * the buffers that the runtime has for a connection grow with the largest one.
+   */
   async join(): Promise<void> {
     await this.#client.connect();
     await this.#client.request("resources/subscribe", { uri: RESOURCE });
     this.#before = (await this.#client.request<{ news: number }>(METHODS.join)).news;
+    await this.#echo(METHODS.echo, this.#tally.next(), LARGE);
     this.#tally.sessions++;
   }
 

@@ -6,7 +6,7 @@ export interface Bounds {
   readonly rise: number;
   /** By how much it may rise over a whole run, by the line that fits best. */
   readonly drift: number;
-  /** The same for the whole process, whose allocator gives back little: the rise of any point. */
+  /** By how much the whole process may be larger at the end than after the warm-up. */
   readonly rss: number;
 }
 
@@ -41,8 +41,9 @@ export function mebi(bytes: number): string {
   return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 }
 
+/** From the lower of the first two to the lower of the last two: a large message may be in use. */
 function rise(values: readonly number[]): number {
-  return (values.at(-1) ?? NaN) - (values[0] ?? NaN);
+  return Math.min(...values.slice(-2)) - Math.min(...values.slice(0, 2));
 }
 
 /** The slope of the line that fits best (least squares), for each step. */

@@ -6,8 +6,6 @@ import { Tally } from "./_tally.ts";
 
 /** A soak is half an hour's worth, minute by minute, as fast as it goes. */
 const MINUTES = 30;
-/** Of each client. */
-const REQUESTS_A_MINUTE = 600;
 /** Pieces of news a minute, for everybody. */
 const NEWS_A_MINUTE = 60;
 /** Minutes between two points. */
@@ -22,6 +20,14 @@ const GUEST_IN = 5;
 const WINDOW = 2_000;
 /** Times that the server is asked whether it has nothing to do, 100 ms apart. */
 const MAX_LOOKS = 100;
+
+/** How much passes. */
+export interface Traffic {
+  /** Clients at the same time. */
+  readonly clients: number;
+  /** Requests of each. */
+  readonly requestsAMinute: number;
+}
 
 /** Both ends, as they were at one time. */
 export interface Point {
@@ -46,8 +52,8 @@ export interface Soaked {
 }
 
 /**
- * Half an hour's worth of traffic. A minute of each client is 600 requests, 600
- * notifications up and as many down, and 60 pieces of news that come as a
+ * Half an hour's worth of traffic. A minute of each client is its requests, as
+ * many notifications up and down, and 60 pieces of news that come as a
  * broadcast, for a topic and for a resource. Of 3,000 requests one is of 1 MB
  * and thirty are of 10 KiB, both ways; fifteen are cancelled, sixty ask the
  * client back, and a hundred and fifty have progress.
@@ -65,11 +71,11 @@ class Soak {
     this.#link = link;
   }
 
-  async run(clients: number): Promise<Point[]> {
+  async run({ clients, requestsAMinute }: Traffic): Promise<Point[]> {
     const points: Point[] = [];
     await Promise.all(Array.from({ length: clients }, (_, index) => this.#join(index)));
     for (let minute = 1; minute <= MINUTES; minute++) {
-      await this.#work();
+      await this.#work(requestsAMinute);
       if (minute % STRIDE === 0) points.push(await this.#measure());
       await this.#change(minute);
     }
@@ -86,9 +92,9 @@ class Soak {
     return report;
   }
 
-  async #work(): Promise<void> {
+  async #work(requests: number): Promise<void> {
     await Promise.all(this.#clients.map((client, index) => {
-      return client.work(REQUESTS_A_MINUTE, () => {
+      return client.work(requests, () => {
         if (index === 0) this.#link.cut();
       });
     }));
@@ -146,18 +152,14 @@ function isQuiet({ gauges }: Report): boolean {
   return Object.values(rest).every((level) => level === 0);
 }
 
-/**
- * Soaks both ends with half an hour's worth of traffic.
- *
- * @param clients How many there are at the same time.
- */
-export async function soak(clients: number): Promise<Soaked> {
-  const newsEvery = clients * REQUESTS_A_MINUTE / NEWS_A_MINUTE;
+/** Soaks both ends with half an hour's worth of traffic. */
+export async function soak(traffic: Traffic): Promise<Soaked> {
+  const newsEvery = Math.ceil(traffic.clients * traffic.requestsAMinute / NEWS_A_MINUTE);
   await using server = new SoakServer(WINDOW, newsEvery);
   const port = await server.port();
   await using link = ChaosLink.open(port);
   const soak = new Soak(server, port, link);
-  const points = await soak.run(clients);
+  const points = await soak.run(traffic);
   const end = await soak.quiet();
   return { points, tally: soak.tally, end, complaints: server.complaints };
 }
