@@ -27,7 +27,7 @@ interface Scale extends Traffic {
 const SHORT: Scale = {
   clients: 5,
   requestsAMinute: 480,
-  bounds: { rise: MIB, drift: 2 * MIB, rss: RSS + 5 * RSS_OF_CONNECTION },
+  bounds: { rise: 0.6 * MIB, drift: 2 * MIB, rss: RSS + 5 * RSS_OF_CONNECTION },
 };
 const FULL: Scale = {
   clients: 100,
