@@ -80,6 +80,11 @@ export class SoakClient {
     }));
   }
 
+  /** Lets both ends know that the other has everything. */
+  async settle(): Promise<void> {
+    await this.#client.healthCheck();
+  }
+
   /** Notes what has not come that should have, when all is quiet. */
   async check(): Promise<void> {
     const { up, faults, down, news } = await this.#client.request<Told>(METHODS.tell);

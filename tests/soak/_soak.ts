@@ -129,6 +129,7 @@ class Soak {
   }
 
   async #measure(): Promise<Point> {
+    await Promise.all(this.#clients.map((client) => client.settle()));
     const server = await this.quiet();
     return { requests: this.tally.requests, client: await measureMemory(), server };
   }
