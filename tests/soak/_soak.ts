@@ -130,8 +130,8 @@ class Soak {
 
   async #measure(): Promise<Point> {
     await Promise.all(this.#clients.map((client) => client.settle()));
-    const server = await this.quiet();
-    return { requests: this.tally.requests, client: await measureMemory(), server };
+    const [server, client] = await Promise.all([this.quiet(), measureMemory()]);
+    return { requests: this.tally.requests, client, server };
   }
 }
 
