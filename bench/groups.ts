@@ -1,3 +1,4 @@
+import { compressionFigures } from "./compression_figures.ts";
 import { broadcastFigures, loadFigures } from "./crowd_figures.ts";
 import { floorFigures } from "./figures.ts";
 import { growthFigures } from "./growth_figures.ts";
@@ -20,6 +21,7 @@ export function listGroups(node: string | undefined): Group[] {
     floorFigures,
     sessionFigures,
     wireFigures,
+    compressionFigures,
     sdkFigures,
     ...node === undefined ? [] : [peerFigures(node)],
     broadcastFigures,

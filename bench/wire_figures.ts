@@ -10,8 +10,10 @@ import type { Figure } from "./ratios.ts";
 import { type Addresses, ServerProcess } from "./server_process.ts";
 import type { Stage } from "./stage.ts";
 
-/** Until the last acknowledgement has been sent, which takes 200 ms. */
-const QUIET = 300;
+/** Between two requests of somebody who is not busy. */
+const PAUSE = 300;
+/** Until the last acknowledgement has been sent, which takes a second. */
+const QUIET = 1_100;
 
 /** One side of what is compared on the wire, and the proxy it dials through. */
 interface Tapped<Side> {
@@ -50,7 +52,7 @@ export function wireFigures(stage: Stage, scale: Scale): Job[] {
   const idle = async (side: Contender) => {
     for (let i = 0; i < few; i++) {
       await side.request(params);
-      await delay(QUIET);
+      await delay(PAUSE);
     }
     return few;
   };
