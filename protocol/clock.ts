@@ -27,10 +27,25 @@ const MAX_DELAY = 2 ** 31 - 1;
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, callback) {
-    const id = setTimeout(callback, Math.min(Math.max(ms, 0), MAX_DELAY));
-    return { clear: () => clearTimeout(id) };
+    return new HostTimer(setTimeout(callback, Math.min(Math.max(ms, 0), MAX_DELAY)));
   },
 };
+
+/** A timer of the host's. */
+class HostTimer implements Timer {
+  readonly #id: ReturnType<typeof setTimeout>;
+
+  constructor(id: ReturnType<typeof setTimeout>) {
+    this.#id = id;
+  }
+
+  clear(): void {
+    clearTimeout(this.#id);
+  }
+}
+
+/** The host's stopwatch. */
+const HOST_STOPWATCH = (): number => performance.now();
 
 /**
  * What tells how long something takes, in milliseconds. The wall clock counts
@@ -40,5 +55,5 @@ export const systemClock: Clock = {
  * @returns The time since some moment.
  */
 export function stopwatch(clock: Clock): () => number {
-  return clock === systemClock ? () => performance.now() : () => clock.now();
+  return clock === systemClock ? HOST_STOPWATCH : () => clock.now();
 }

@@ -1,10 +1,13 @@
 import type { RequestId } from "./jsonrpc.ts";
 
-/** Slots at first, and at most; powers of two. */
-const MIN_SLOTS = 8;
+/** Slots at first, and at most; powers of two. Most connections have one request at a time. */
+const MIN_SLOTS = 2;
 const MAX_SLOTS = 4_096;
 /** A table that is empty keeps no more of them. */
 const SPARE_SLOTS = 256;
+
+/** The slots of a table that has none. */
+const NO_SLOTS = Object.freeze<never[]>([]) as never[];
 
 /** A value that has no slot. */
 interface Entry<Value> {
@@ -21,35 +24,35 @@ interface Entry<Value> {
  * that is in it until the old generation is collected: a third of the time.
  */
 export class IdTable<Value> {
-  #ids: (number | undefined)[] = [];
-  #values: (Value | undefined)[] = [];
-  #orders: number[] = [];
+  #ids: (number | undefined)[] = NO_SLOTS;
+  #values: (Value | undefined)[] = NO_SLOTS;
+  #orders: number[] = NO_SLOTS;
   /** Slots in use. */
   #taken = 0;
   /** Texts, and integers whose slot a newer one has. */
-  readonly #others = new Map<RequestId, Entry<Value>>();
+  #others: Map<RequestId, Entry<Value>> | undefined;
   #order = 0;
 
   /** How many there are. */
   get size(): number {
-    return this.#taken + this.#others.size;
+    return this.#taken + (this.#others?.size ?? 0);
   }
 
   /** Whether an id has a value. */
   has(id: RequestId): boolean {
-    return this.#slotOf(id) >= 0 || this.#others.has(id);
+    return this.#slotOf(id) >= 0 || this.#others?.has(id) === true;
   }
 
   /** The value of an id. */
   get(id: RequestId): Value | undefined {
     const slot = this.#slotOf(id);
-    return slot >= 0 ? this.#values[slot] : this.#others.get(id)?.value;
+    return slot >= 0 ? this.#values[slot] : this.#others?.get(id)?.value;
   }
 
   /** Adds a value behind all others. Its id must have none. */
   add(id: RequestId, value: Value): void {
     const order = this.#order++;
-    if (typeof id !== "number") return void this.#others.set(id, { id, value, order });
+    if (typeof id !== "number") return this.#addOther({ id, value, order });
     const slot = this.#makeRoom(id);
     this.#ids[slot] = id;
     this.#values[slot] = value;
@@ -65,14 +68,14 @@ export class IdTable<Value> {
       if (this.#taken === 0 && this.#ids.length > SPARE_SLOTS) this.#resize(0);
       return value;
     }
-    const entry = this.#others.get(id);
-    if (entry !== undefined) this.#others.delete(id);
+    const entry = this.#others?.get(id);
+    if (entry !== undefined) this.#others?.delete(id);
     return entry?.value;
   }
 
   /** All there is, in the order in which it was added. */
   entries(): (readonly [id: RequestId, value: Value])[] {
-    const entries = [...this.#others.values()];
+    const entries = this.#others === undefined ? [] : [...this.#others.values()];
     for (const [slot, id] of this.#ids.entries()) {
       if (id !== undefined) entries.push(this.#entryAt(slot, id));
     }
@@ -82,7 +85,7 @@ export class IdTable<Value> {
 
   /** Forgets all. */
   clear(): void {
-    this.#others.clear();
+    this.#others = undefined;
     this.#taken = 0;
     this.#resize(0);
   }
@@ -92,6 +95,11 @@ export class IdTable<Value> {
     if (typeof id !== "number") return -1;
     const slot = id & (this.#ids.length - 1);
     return this.#ids[slot] === id ? slot : -1;
+  }
+
+  #addOther(entry: Entry<Value>): void {
+    this.#others ??= new Map();
+    this.#others.set(entry.id, entry);
   }
 
   #entryAt(slot: number, id: number): Entry<Value> {
@@ -119,7 +127,7 @@ export class IdTable<Value> {
         this.#resize(Math.max(2 * count, MIN_SLOTS));
         continue;
       }
-      this.#others.set(occupant, this.#entryAt(slot, occupant));
+      this.#addOther(this.#entryAt(slot, occupant));
       this.#vacate(slot);
       return slot;
     }
@@ -128,9 +136,9 @@ export class IdTable<Value> {
   /** More slots, or none. Those that have one apiece share none among more. */
   #resize(count: number): void {
     const [ids, values, orders] = [this.#ids, this.#values, this.#orders];
-    this.#ids = new Array(count).fill(undefined);
-    this.#values = new Array(count).fill(undefined);
-    this.#orders = new Array(count).fill(0);
+    this.#ids = makeSlots(count, undefined);
+    this.#values = makeSlots(count, undefined);
+    this.#orders = makeSlots(count, 0);
     if (count === 0) return;
     for (const [slot, id] of ids.entries()) {
       if (id === undefined) continue;
@@ -140,4 +148,8 @@ export class IdTable<Value> {
       this.#orders[next] = orders[slot] as number;
     }
   }
+}
+
+function makeSlots<Content>(count: number, content: Content): Content[] {
+  return count === 0 ? NO_SLOTS : new Array(count).fill(content);
 }

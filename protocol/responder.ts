@@ -23,8 +23,9 @@ export class Responder {
   readonly #transmit: Transmit;
   readonly #report: (error: unknown) => void;
   readonly #inbound = new IdTable<InboundRequest>();
-  readonly #handlers = new Map<string, RequestHandler>();
-  readonly #listeners = new Map<string, NotificationHandler>();
+  /** Made when there is one: a server's connections have none, and are many. */
+  #handlers: Map<string, RequestHandler> | undefined;
+  #listeners: Map<string, NotificationHandler> | undefined;
   #anyRequest: RequestHandler | undefined;
   #anyNotification: ((notification: JsonRpcNotification) => unknown) | undefined;
 
@@ -46,6 +47,7 @@ export class Responder {
 
   /** See {@linkcode JsonRpcPeer.handle}. */
   handle(method: string, handler: RequestHandler): void {
+    this.#handlers ??= new Map();
     this.#handlers.set(method, handler);
   }
 
@@ -56,6 +58,7 @@ export class Responder {
 
   /** See {@linkcode JsonRpcPeer.onNotification}. */
   onNotification(method: string, handler: NotificationHandler): void {
+    this.#listeners ??= new Map();
     this.#listeners.set(method, handler);
   }
 
@@ -67,7 +70,7 @@ export class Responder {
   /** Takes a request and answers it. */
   answer(message: JsonRpcRequest, extra: MessageExtra | undefined): void {
     const { id, method, params } = message;
-    const handler = this.#handlers.get(method) ?? this.#anyRequest;
+    const handler = this.#handlers?.get(method) ?? this.#anyRequest;
     const refusal = this.#findRefusal(id, method, handler);
     if (refusal !== undefined || handler === undefined) {
       return this.#reply(id, errorResponse(refusal, id));
@@ -89,7 +92,7 @@ export class Responder {
   /** Takes a notification. */
   hear(message: JsonRpcNotification, extra: MessageExtra | undefined): void {
     const { method, params = {} } = message;
-    const listener = this.#listeners.get(method);
+    const listener = this.#listeners?.get(method);
     // As `guard()` does, without a closure for each.
     try {
       const outcome = listener ? listener(params, extra) : this.#anyNotification?.(message);

@@ -8,7 +8,7 @@ export class InFlight {
   /** With the time each came in. */
   readonly #running = new IdTable<number>();
   /** Subscriptions stay open on purpose: nobody waits for their end. */
-  readonly #listening = new Set<RequestId>();
+  #listening: Set<RequestId> | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
 
   /** @param limit How many there may be. */
@@ -23,18 +23,19 @@ export class InFlight {
 
   /** Whether there can be no more of them. */
   get isFull(): boolean {
-    return this.#running.size + this.#listening.size >= this.#limit;
+    return this.#running.size + (this.#listening?.size ?? 0) >= this.#limit;
   }
 
   /** Whether a request of this id waits for its answer. */
   has(id: RequestId): boolean {
-    return this.#running.has(id) || this.#listening.has(id);
+    return this.#running.has(id) || this.#listening?.has(id) === true;
   }
 
   /** Notes that a request came in, and when. */
   add(id: RequestId, method: string, now: number): void {
-    if (method === LISTEN) this.#listening.add(id);
-    else this.#running.add(id, now);
+    if (method !== LISTEN) return this.#running.add(id, now);
+    this.#listening ??= new Set();
+    this.#listening.add(id);
   }
 
   /**
@@ -44,7 +45,7 @@ export class InFlight {
    */
   settle(id: RequestId): number | undefined {
     const since = this.#running.take(id);
-    if (since === undefined) this.#listening.delete(id);
+    if (since === undefined) this.#listening?.delete(id);
     else if (this.#running.size === 0) this.#wake();
     return since;
   }
@@ -52,7 +53,7 @@ export class InFlight {
   /** Notes that the connection has ended. */
   clear(): void {
     this.#running.clear();
-    this.#listening.clear();
+    this.#listening = undefined;
     this.#wake();
   }
 
