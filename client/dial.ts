@@ -27,6 +27,9 @@ export interface DialRequest<T> extends SocketRequest, DialBounds {
   readonly take: (link: Link) => T;
 }
 
+/** What a socket tells of its opening. */
+const EVENTS = ["open", "error", "close"] as const;
+
 /** A link tells nobody anything until it is taken over, in the turn in which it opens. */
 export const NOBODY: LinkEvents = { frame() {}, closed() {} };
 
@@ -87,6 +90,7 @@ export function dial<T>(request: DialRequest<T>): Promise<T> {
     const settle = () => {
       timer.clear();
       signal.removeEventListener("abort", onAbort);
+      for (const type of EVENTS) socket.removeEventListener(type, onEvent);
     };
     const fail = (error: unknown) => {
       settle();
@@ -101,7 +105,11 @@ export function dial<T>(request: DialRequest<T>): Promise<T> {
     }
     const timer = clock.after(timeout, () => fail(timeoutError(request)));
     signal.addEventListener("abort", onAbort, { once: true });
-    socket.onopen = () => {
+    for (const type of EVENTS) socket.addEventListener(type, onEvent);
+
+    function onEvent(event: Event): void {
+      // Node 22 tells of a failed upgrade with `error` alone, browsers say more with `close`.
+      if (event.type !== "open") return fail(failure(request, reasonOf(event)));
       const fault = findSubprotocolFault(socket.protocol, request.protocols);
       if (fault !== undefined) return fail(protocolError(request, fault));
       settle();
@@ -110,18 +118,18 @@ export function dial<T>(request: DialRequest<T>): Promise<T> {
       } catch (error) {
         reject(error);
       }
-    };
-    // Node 22 tells of a failed upgrade with `error` alone, browsers say more with `close`.
-    socket.onerror = (event) => fail(failure(request, errorText(event)));
-    socket.onclose = (event) => fail(failure(request, event.reason));
+    }
   });
 }
 
-/** Forgets a socket; listeners stay, since an unheard `error` may end the process. */
+function reasonOf(event: Event): string {
+  return "reason" in event && typeof event.reason === "string" ? event.reason : errorText(event);
+}
+
+/** Forgets a socket; a listener stays, since an unheard `error` may end the process. */
 function hangUp(socket: WebSocket): void {
-  socket.onopen = () => socket.close();
-  socket.onerror = () => {};
-  socket.onclose = () => {};
+  socket.addEventListener("open", () => socket.close());
+  socket.addEventListener("error", () => {});
   // In CONNECTING this cancels at once, on every runtime.
   if (socket.readyState <= WebSocket.OPEN) socket.close();
 }

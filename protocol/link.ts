@@ -9,13 +9,22 @@ export interface CloseInfo {
   readonly reason: string;
 }
 
-/** Who listens to a {@linkcode Link}. */
+/** Who listens to a {@linkcode Link}; whoever listens to several tells them apart by `from`. */
 export interface LinkEvents {
   /** A frame came in: text, or binary data. */
-  frame(data: string | ArrayBuffer): void;
+  frame(data: string | ArrayBuffer, from: Link): void;
   /** The connection ended. Called exactly once, unless the link is abandoned. */
-  closed(info: CloseInfo): void;
+  closed(info: CloseInfo, from: Link): void;
 }
+
+/** What a socket tells. */
+type SocketEvent =
+  & Event
+  & (
+    | { readonly type: "message"; readonly data: string | ArrayBuffer }
+    | { readonly type: "close"; readonly code: number; readonly reason: string }
+    | { readonly type: "error" }
+  );
 
 /**
  * What has passed through links, in UTF-16 units: as many as bytes where all is
@@ -41,9 +50,10 @@ const OPEN = 1;
 
 /**
  * An open WebSocket whose end is told exactly once, and surely: runtimes tell
- * it twice, never, or only when a silent peer agrees.
+ * it twice, never, or only when a silent peer agrees. It is its own listener,
+ * as handlers would take a closure each, and a table of them for every socket.
  */
-export class Link {
+export class Link implements EventListenerObject {
   readonly #socket: WebSocket;
   readonly #clock: Clock;
   readonly #traffic: LinkTraffic;
@@ -56,7 +66,7 @@ export class Link {
   #failure = "";
 
   /**
-   * @param socket A socket that is open; its handlers are taken over.
+   * @param socket A socket that is open and has no handlers.
    * @param events Who listens.
    * @param clock Where time comes from.
    * @param traffic Counts what passes, of this link and perhaps others.
@@ -73,27 +83,39 @@ export class Link {
     this.#traffic = traffic;
     // Browsers make blobs otherwise, which cannot be read at once.
     socket.binaryType = "arraybuffer";
-    socket.onmessage = ({ data }) => {
-      traffic.received += typeof data === "string" ? data.length : data.byteLength;
-      this.#events?.frame(data);
-    };
-    socket.onerror = (event) => {
-      this.#failure = errorText(event);
-    };
-    socket.onclose = (event) =>
-      this.#end({ code: event.code, reason: event.reason || this.#failure });
+    socket.addEventListener("message", this);
+    socket.addEventListener("error", this);
+    socket.addEventListener("close", this);
   }
 
   /**
-   * A link over a socket that somebody else opened.
+   * A link over a socket that somebody else opened; its handlers are taken over.
    *
    * @throws {TypeError} If the socket is not open.
    */
   static adopt(socket: WebSocket, events: LinkEvents, clock: Clock): Link {
-    if (socket.readyState === OPEN) {
-      return new Link(socket, events, clock);
+    if (socket.readyState !== OPEN) {
+      throw new TypeError("Cannot adopt socket: it is not open");
     }
-    throw new TypeError("Cannot adopt socket: it is not open");
+    socket.onopen =
+      socket.onmessage =
+      socket.onerror =
+      socket.onclose =
+        null;
+    return new Link(socket, events, clock);
+  }
+
+  /** Hears the socket. */
+  handleEvent(event: SocketEvent): void {
+    switch (event.type) {
+      case "message":
+        return this.#read(event.data);
+      case "error":
+        this.#failure = errorText(event);
+        return;
+      case "close":
+        return this.#end({ code: event.code, reason: event.reason || this.#failure });
+    }
   }
 
   /** Tells somebody else from now on. */
@@ -177,6 +199,11 @@ export class Link {
     if (this.#socket.readyState <= OPEN) this.#hangUp(code, reason);
   }
 
+  #read(data: string | ArrayBuffer): void {
+    this.#traffic.received += typeof data === "string" ? data.length : data.byteLength;
+    this.#events?.frame(data, this);
+  }
+
   #hangUp(code: number | undefined, reason: string): void {
     try {
       this.#socket.close(code, closeReason(reason));
@@ -197,10 +224,10 @@ export class Link {
     this.#events = undefined;
     this.#release();
     // Who closes knows why; runtimes may tell 0 or 1006 instead.
-    events?.closed(this.#closing ?? info);
+    events?.closed(this.#closing ?? info, this);
   }
 
-  /** Handlers stay, as no-ops: an `error` event without a listener may end the process. */
+  /** It goes on listening, and does nothing: an `error` event without a listener may end the process. */
   #release(): void {
     this.#closeTimer?.clear();
     this.#closeTimer = undefined;

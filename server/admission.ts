@@ -32,8 +32,8 @@ export interface AdmissionOptions {
   readonly maxAddresses?: number | undefined;
 }
 
-/** The place of one connection, from its upgrade request on. */
-export interface Place {
+/** The place of one connection, from its upgrade request on; it frees itself if a socket tells it. */
+export interface Place extends EventListenerObject {
   /** Notes that it is known whose the connection is. Doing so twice is fine. */
   authenticated(): void;
   /** Frees the place. Doing so twice is fine. */
@@ -154,24 +154,19 @@ export class Admission {
   }
 
   #take(visitor: Visitor | undefined): Place {
-    let isKnown = false;
-    let isFree = false;
     this.#unauthenticated++;
     this.#count(visitor, 1);
-    const authenticated = () => {
-      if (isKnown) return;
-      isKnown = true;
-      this.#unauthenticated--;
-    };
-    return {
-      authenticated,
-      release: () => {
-        if (isFree) return;
-        isFree = true;
-        authenticated();
-        this.#count(visitor, -1);
-      },
-    };
+    return new TakenPlace(this, visitor);
+  }
+
+  /** See {@linkcode Place}. To be called once. */
+  authenticated(): void {
+    this.#unauthenticated--;
+  }
+
+  /** See {@linkcode Place}. To be called once. */
+  release(visitor: Visitor | undefined): void {
+    this.#count(visitor, -1);
   }
 
   #count(visitor: Visitor | undefined, change: 1 | -1): void {
@@ -208,6 +203,36 @@ export class Admission {
       if (left-- === 0 || bucket?.isFull(now) === false) return;
       this.#idle.delete(key);
     }
+  }
+}
+
+/** A place that somebody has. */
+class TakenPlace implements Place {
+  readonly #admission: Admission;
+  readonly #visitor: Visitor | undefined;
+  #isKnown = false;
+  #isFree = false;
+
+  constructor(admission: Admission, visitor: Visitor | undefined) {
+    this.#admission = admission;
+    this.#visitor = visitor;
+  }
+
+  authenticated(): void {
+    if (this.#isKnown) return;
+    this.#isKnown = true;
+    this.#admission.authenticated();
+  }
+
+  release(): void {
+    if (this.#isFree) return;
+    this.#isFree = true;
+    this.authenticated();
+    this.#admission.release(this.#visitor);
+  }
+
+  handleEvent(): void {
+    this.release();
   }
 }
 

@@ -124,7 +124,7 @@ export class Connections {
     visitor: Visitor,
     seat: Seat | undefined,
   ): void {
-    socket.addEventListener("close", () => visitor.place.release());
+    socket.addEventListener("close", visitor.place);
     try {
       const link = this.#link(socket);
       if (protocol === SESSION_SUBPROTOCOL) return this.#receive(link, visitor);
@@ -144,7 +144,7 @@ export class Connections {
     info: CloseInfo,
     place: Visitor["place"],
   ): void {
-    socket.addEventListener("close", () => place.release());
+    socket.addEventListener("close", place);
     refuseLate(this.#link(socket), info, protocol, this.#options.settings.clock);
   }
 

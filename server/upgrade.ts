@@ -21,6 +21,8 @@ export interface UpgradeEvents {
 
 /** Time from the response to the open socket, in milliseconds; usually it takes none. */
 const OPEN_TIMEOUT = 10_000;
+/** What a socket tells of its opening. */
+const EVENTS = ["open", "error", "close"] as const;
 
 /**
  * Turns a request into a WebSocket. Deno stops the whole listener when it has
@@ -47,33 +49,44 @@ export function upgrade(
   if (protocol !== undefined) {
     response.headers.set("Sec-WebSocket-Protocol", protocol);
   }
-  awaitOpen(socket, clock, events);
+  new Opening(socket, clock, events);
   return response;
 }
 
-function awaitOpen(
-  socket: WebSocket,
-  clock: Clock,
-  events: UpgradeEvents,
-): void {
-  let timer: Timer | undefined = clock.after(
-    OPEN_TIMEOUT,
-    () => fail("The upgrade was not completed in time"),
-  );
-  function settle(): boolean {
-    if (timer === undefined) return false;
-    timer.clear();
-    timer = undefined;
-    return true;
+/** A socket until it is open; nothing of it stays behind then. */
+class Opening implements EventListenerObject {
+  readonly #socket: WebSocket;
+  readonly #events: UpgradeEvents;
+  readonly #timer: Timer;
+  #isOver = false;
+
+  constructor(socket: WebSocket, clock: Clock, events: UpgradeEvents) {
+    this.#socket = socket;
+    this.#events = events;
+    this.#timer = clock.after(
+      OPEN_TIMEOUT,
+      () => this.#fail("the upgrade was not completed in time"),
+    );
+    for (const type of EVENTS) socket.addEventListener(type, this);
   }
-  function fail(reason: string): void {
-    if (!settle()) return;
-    events.failed(new MCPConnectionError(`Cannot open socket: ${reason}`));
+
+  handleEvent({ type }: Event): void {
+    if (type !== "open") return this.#fail("the peer has left");
+    const isLate = this.#isOver;
+    this.#settle();
+    for (const type of EVENTS) this.#socket.removeEventListener(type, this);
+    if (isLate) this.#socket.close();
+    else this.#events.opened(this.#socket);
   }
-  socket.onopen = () => {
-    if (settle()) events.opened(socket);
-    else socket.close();
-  };
-  socket.onerror = () => fail("the peer has left");
-  socket.onclose = () => fail("the peer has left");
+
+  #fail(reason: string): void {
+    if (this.#isOver) return;
+    this.#settle();
+    this.#events.failed(new MCPConnectionError(`Cannot open socket: ${reason}`));
+  }
+
+  #settle(): void {
+    this.#isOver = true;
+    this.#timer.clear();
+  }
 }

@@ -6,24 +6,21 @@ import { ManualClock } from "../support/manual_clock.ts";
 import { setGlobal } from "../support/globals.ts";
 
 /** A socket that does what the test says, like those of other runtimes. */
-class StubSocket {
+class StubSocket extends EventTarget {
   static readonly OPEN = 1;
   static last: StubSocket;
   readyState = 0;
   protocol = "mcp";
   closes = 0;
-  onopen: (() => void) | null = null;
-  onerror: ((event: Event) => void) | null = null;
-  onclose: ((event: Event) => void) | null = null;
-  onmessage: unknown = null;
 
   constructor() {
+    super();
     StubSocket.last = this;
   }
 
   open(): void {
     this.readyState = 1;
-    this.onopen?.();
+    this.dispatchEvent(new Event("open"));
   }
 
   close(): void {
@@ -100,16 +97,16 @@ Deno.test("dial() closes a socket that opens although it was given up", async ()
   clock.advance(100);
   await assertRejects(() => link);
   socket.open();
-  socket.onerror?.(new Event("error"));
-  socket.onclose?.(new CloseEvent("close"));
+  socket.dispatchEvent(new Event("error"));
+  socket.dispatchEvent(new CloseEvent("close"));
   assertEquals(socket.closes, 2);
 });
 
 Deno.test("dial() fails with error alone, as Node 22 tells it, and with close alone", async () => {
   using _sockets = setGlobal("WebSocket", StubSocket);
-  for (const type of ["onerror", "onclose"] as const) {
+  for (const event of [new Event("error"), new CloseEvent("close")]) {
     const { link, socket, clock } = start();
-    socket[type]?.(type === "onerror" ? new Event("error") : new CloseEvent("close"));
+    socket.dispatchEvent(event);
     const error = await assertRejects(() => link, MCPConnectionError);
     assertEquals(error.message, 'Cannot connect to "ws://127.0.0.1:1/": no reason given');
     assertEquals([error.verdict?.cause, error.retryable], ["unreachable", true]);
@@ -134,7 +131,7 @@ Deno.test("dial() reads from the runtime's words why it failed", async () => {
   using _sockets = setGlobal("WebSocket", StubSocket);
   for (const [message, cause, status] of TEXTS) {
     const { link, socket } = start();
-    socket.onerror?.(new ErrorEvent("error", { message }));
+    socket.dispatchEvent(new ErrorEvent("error", { message }));
     const error = await assertRejects(() => link, MCPConnectionError);
     assertEquals([error.verdict?.cause, error.status], [cause, status], message);
   }

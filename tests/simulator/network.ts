@@ -48,15 +48,11 @@ export interface Tap {
 /** One end of a connection. */
 export type EndName = "client" | "server";
 
-type Handler<E> = ((event: E) => void) | null;
-
 /** As much of a `WebSocket` as a `Link` looks at. */
 export class Socket {
   readyState = 1;
   readonly protocol = "bowline.v1";
-  onmessage: Handler<{ data: unknown }> = null;
-  onerror: Handler<Event> = null;
-  onclose: Handler<{ code: number; reason: string }> = null;
+  #listener: { handleEvent(event: unknown): void } | undefined;
   readonly #connection: Connection;
   readonly #name: EndName;
 
@@ -67,6 +63,16 @@ export class Socket {
 
   get bufferedAmount(): number {
     return this.#connection.outOf(this.#name).backlog;
+  }
+
+  /** One listener hears all there is to hear. */
+  addEventListener(_type: string, listener: { handleEvent(event: unknown): void }): void {
+    this.#listener = listener;
+  }
+
+  /** A frame has come in. */
+  hear(data: unknown): void {
+    this.#listener?.handleEvent({ type: "message", data });
   }
 
   send(text: string): void {
@@ -92,7 +98,7 @@ export class Socket {
   end(code: number, reason: string): void {
     if (this.readyState === 3) return;
     this.readyState = 3;
-    this.onclose?.({ code, reason });
+    this.#listener?.handleEvent({ type: "close", code, reason });
   }
 }
 
@@ -213,7 +219,7 @@ export class Connection {
     // While an end waits for the answer to its close, it still reads.
     if (socket.readyState === 3) return;
     this.tap.arriving(this, to, text);
-    socket.onmessage?.({ data: text });
+    socket.hear(text);
     this.tap.arrived(this, to, text);
   }
 

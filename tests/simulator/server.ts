@@ -82,7 +82,7 @@ export class Server {
       remoteAddress: undefined,
     };
     this.#origins.set(request, connection);
-    const place = { authenticated() {}, release() {} };
+    const place = { authenticated() {}, release() {}, handleEvent() {} };
     const visitor = { request, place, principal: undefined, authInfo: undefined };
     const socket = connection.server as unknown as WebSocket;
     this.host.receive(new QuickLink(socket, { frame() {}, closed() {} }, this.clock), visitor);

@@ -98,10 +98,6 @@ class FakeSocket extends EventTarget {
   protocol = "";
   /** Frames that it takes before it is slow. */
   patience: number = Infinity;
-  onopen: (() => void) | null = null;
-  onmessage: ((event: { data: unknown }) => void) | null = null;
-  onerror: (() => void) | null = null;
-  onclose: ((event: { code: number; reason: string }) => void) | null = null;
   readonly #isServer: boolean;
 
   constructor(offers: readonly string[], isServer: boolean) {
@@ -117,7 +113,7 @@ class FakeSocket extends EventTarget {
   open(protocol: string): void {
     this.protocol = protocol;
     this.readyState = 1;
-    this.onopen?.();
+    this.dispatchEvent(new Event("open"));
   }
 
   send(frame: string): void {
@@ -137,7 +133,7 @@ class FakeSocket extends EventTarget {
 
   drop(code: number): void {
     this.readyState = 3;
-    this.onclose?.({ code, reason: "" });
+    this.dispatchEvent(new CloseEvent("close", { code }));
   }
 
   asWebSocket(): WebSocket {
@@ -360,7 +356,7 @@ class ServerUnderTest implements End {
       request: snapshotRequest(new Request("http://server.example/mcp")),
       principal: principal === undefined ? undefined : { id: String(principal) },
       authInfo: undefined,
-      place: { authenticated() {}, release() {} },
+      place: { authenticated() {}, release() {}, handleEvent() {} },
     });
     return Promise.resolve(socket);
   }
@@ -505,7 +501,9 @@ class Player {
         this.#sockets.set(this.#last, await end.open(step));
         return;
       case "in":
-        this.#socketOf(step).onmessage?.({ data: this.#frameOf(value) });
+        this.#socketOf(step).dispatchEvent(
+          new MessageEvent("message", { data: this.#frameOf(value) }),
+        );
         return;
       case "sends":
         return this.#send(value, step);
