@@ -151,7 +151,7 @@ export class PlainConnection implements LiveConnection {
       this.#link.abandon();
       this.#closed({ code: CLOSE_CODES.HEARTBEAT_TIMEOUT, reason });
     };
-    this.#liveness = new Liveness(heartbeat, this.#options.clock, ping, dead, pings);
+    this.#liveness = new Liveness(heartbeat, this.#options.clock, { ping, dead }, pings);
   }
 
   /** See {@linkcode LiveConnection}. */

@@ -281,7 +281,7 @@ export class SessionConnection implements LiveConnection {
     const dead = () =>
       this.#giveUp({ code: CLOSE_CODES.HEARTBEAT_TIMEOUT, reason: "The peer is silent" });
     const policy = { ...heartbeat, interval };
-    this.#liveness = new Liveness(policy, this.#options.clock, ping, dead, pings);
+    this.#liveness = new Liveness(policy, this.#options.clock, { ping, dead }, pings);
   }
 
   #pong(mark: unknown): void {

@@ -79,7 +79,7 @@ export class Traffic {
       (waiting) => this.#gather(waiting),
       () => this.#release(),
     );
-    this.#handover = new Handover((message) => context.deliver(message));
+    this.#handover = new Handover({ message: (message) => context.deliver(message) });
     this.#exchange = this.#newExchange();
   }
 

@@ -17,14 +17,21 @@ export interface PingSink {
   missed(): void;
 }
 
+/** Who has a connection that is watched. */
+export interface LivenessEvents {
+  /** Sends a ping; `false` if this peer cannot be asked. */
+  ping(): boolean;
+  /** The peer is given up. Called once. */
+  dead(): void;
+}
+
 const NOBODY: PingSink = { pinged() {}, ponged() {}, missed() {} };
 
 /** Watches one connection for signs of life. */
 export class Liveness {
   readonly #policy: HeartbeatPolicy;
   readonly #clock: Clock;
-  readonly #ping: () => boolean;
-  readonly #dead: () => void;
+  readonly #events: LivenessEvents;
   readonly #pings: PingSink;
   readonly #stopwatch: () => number;
   readonly #state: HeartbeatState;
@@ -36,21 +43,18 @@ export class Liveness {
   /**
    * @param policy The intervals.
    * @param clock Where time comes from.
-   * @param ping Sends a ping; `false` if this peer cannot be asked.
-   * @param dead Called once, when the peer is given up.
+   * @param events Who pings, and is told.
    * @param pings Told what becomes of pings.
    */
   constructor(
     policy: HeartbeatPolicy,
     clock: Clock,
-    ping: () => boolean,
-    dead: () => void,
+    events: LivenessEvents,
     pings: PingSink = NOBODY,
   ) {
     this.#policy = policy;
     this.#clock = clock;
-    this.#ping = ping;
-    this.#dead = dead;
+    this.#events = events;
     this.#pings = pings;
     this.#stopwatch = stopwatch(clock);
     this.#state = startHeartbeat(clock.now());
@@ -85,7 +89,7 @@ export class Liveness {
     if (this.#state.missed > missed) this.#miss();
     // Whoever was told of the miss may have hung up.
     if (this.#isStopped) return;
-    if (action.type === "dead") return this.#dead();
+    if (action.type === "dead") return this.#events.dead();
     if (action.type === "ping") this.#send();
     this.#timer = this.#clock.after(
       Math.max(action.at - now, 1),
@@ -100,7 +104,7 @@ export class Liveness {
 
   #send(): void {
     // Who cannot be asked is not accused of silence.
-    if (!this.#ping()) return this.seen();
+    if (!this.#events.ping()) return this.seen();
     this.#askedAt = this.#stopwatch();
     this.#pings.pinged();
   }

@@ -17,6 +17,12 @@ export interface WatchedSender {
   readonly waitingMessages: number;
 }
 
+/** Told what becomes of it. */
+export interface BacklogEvents {
+  /** The peer has read nothing for ten seconds. Called once. */
+  stuck(): void;
+}
+
 /** How often a congested socket is looked at, in milliseconds. */
 const LOOK_INTERVAL = 1_000;
 /** Looks in a row at a socket that stands still, before its peer is given up: ten seconds. */
@@ -30,7 +36,7 @@ export class Backlog {
   readonly #socket: WatchedSocket;
   readonly #sender: WatchedSender;
   readonly #clock: Clock;
-  readonly #stuck: () => void;
+  readonly #events: BacklogEvents;
   #timer: Timer | undefined;
   #lowest = 0;
   #sent = 0;
@@ -40,13 +46,13 @@ export class Backlog {
    * @param socket The socket.
    * @param sender What goes out over it.
    * @param clock Where time comes from.
-   * @param stuck Called once, when the peer has read nothing for ten seconds.
+   * @param events Who is told.
    */
-  constructor(socket: WatchedSocket, sender: WatchedSender, clock: Clock, stuck: () => void) {
+  constructor(socket: WatchedSocket, sender: WatchedSender, clock: Clock, events: BacklogEvents) {
     this.#socket = socket;
     this.#sender = sender;
     this.#clock = clock;
-    this.#stuck = stuck;
+    this.#events = events;
   }
 
   /** To be called when something may have been written. */
@@ -74,7 +80,7 @@ export class Backlog {
     // Acknowledgements are written at any time: they may hide a small decrease, not a message.
     if (isRelieved || amount < this.#lowest || this.#sender.sent !== this.#sent) {
       this.#restart(amount);
-    } else if (++this.#looks >= MAX_LOOKS) return this.#stuck();
+    } else if (++this.#looks >= MAX_LOOKS) return this.#events.stuck();
     this.#lookLater();
   }
 

@@ -14,7 +14,8 @@ import type { ServerMetrics } from "./metrics.ts";
 import type { HandlerSettings } from "./options.ts";
 import { type Seat, SessionRegistry } from "./registry.ts";
 import type { Reporter } from "./reporter.ts";
-import { SessionHost, type SessionService } from "./session_host.ts";
+import type { SessionService } from "./live_session.ts";
+import { SessionHost } from "./session_host.ts";
 import { WebSocketServerTransport, type WebSocketServerTransportOptions } from "./transport.ts";
 import { TrafficLimit } from "./traffic_limit.ts";
 import type { Visitor } from "./visitor.ts";
@@ -248,14 +249,13 @@ export class Connections {
 
   #openSession(channel: OpenChannel, visitor: Visitor): SessionService {
     const session = this.#createTransport(channel, this.#originOf(visitor));
-    return {
-      serve: () => {
-        // What came behind the first frame may have ended it already.
-        if (session.isOpen) this.#serve(session, this.registry.reserve(visitor.principal?.id));
-      },
-      resumed: (visitor) => session.identify(visitor),
-    };
+    return new ServedSession(session, this.#serveSession);
   }
+
+  readonly #serveSession = (session: WebSocketServerTransport): void => {
+    // What came behind the first frame may have ended it already.
+    if (session.isOpen) this.#serve(session, this.registry.reserve(session.principal?.id));
+  };
 
   #originOf(visitor: Visitor): WebSocketServerTransportOptions {
     const { request, principal, authInfo } = visitor;
@@ -308,5 +308,27 @@ export class Connections {
       reporter.error(`Serving connection ${id} failed`, thrown);
       session.close(CLOSE_CODES.INTERNAL_ERROR, "Internal error");
     });
+  }
+}
+
+/** A session, served by the connections of its handler. */
+class ServedSession implements SessionService {
+  readonly #session: WebSocketServerTransport;
+  readonly #serve: (session: WebSocketServerTransport) => void;
+
+  constructor(
+    session: WebSocketServerTransport,
+    serve: (session: WebSocketServerTransport) => void,
+  ) {
+    this.#session = session;
+    this.#serve = serve;
+  }
+
+  serve(): void {
+    this.#serve(this.#session);
+  }
+
+  resumed(visitor: Visitor): void {
+    this.#session.identify(visitor);
   }
 }

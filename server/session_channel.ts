@@ -4,8 +4,8 @@ import type { Clock, Timer } from "../protocol/clock.ts";
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
 import { MCPConnectionError, MCPRpcError } from "../protocol/errors.ts";
 import { ERROR_CODES, errorResponse, type JsonRpcMessage } from "../protocol/jsonrpc.ts";
-import type { CloseInfo, Link } from "../protocol/link.ts";
-import { Liveness } from "../protocol/liveness.ts";
+import type { CloseInfo, Link, LinkEvents } from "../protocol/link.ts";
+import { Liveness, type LivenessEvents } from "../protocol/liveness.ts";
 import { PlainReader } from "../protocol/plain.ts";
 import { quote } from "../protocol/quote.ts";
 import {
@@ -22,11 +22,15 @@ import { Handover } from "../protocol/session/handover.ts";
 import { DEFLATE } from "../protocol/session/deflater.ts";
 import type { Inflater } from "../protocol/session/inflater.ts";
 import { countBytes, Outgoing } from "../protocol/session/outgoing.ts";
-import { SessionEnd, type SteeringFrame } from "../protocol/session/session_end.ts";
+import {
+  SessionEnd,
+  type SessionEvents,
+  type SteeringFrame,
+} from "../protocol/session/session_end.ts";
 import type { Wire } from "../protocol/session/wire.ts";
 import type { SendOptions } from "../protocol/transport.ts";
 import { atTurnEnd } from "../protocol/turn_end.ts";
-import { Backlog } from "./backlog.ts";
+import { Backlog, type BacklogEvents } from "./backlog.ts";
 import type { Compression } from "./compression.ts";
 import { awaitLeave, dismiss } from "./farewell.ts";
 import type { Holder, SessionBudget } from "./session_budget.ts";
@@ -51,8 +55,8 @@ export interface SessionChannelOptions {
   readonly onEnd: (code: number, ending: SessionEnding) => void;
   /** Called each time that it has lost or given up a connection, with the close code. */
   readonly onDetach: (code: number) => void;
-  /** Notes a message elsewhere, too. Returns what is told when the client has it. */
-  readonly journal?: ((text: string, settled: Settled | undefined) => Settled) | undefined;
+  /** Notes a message elsewhere, too, if there is such a place. Returns what is told when the client has it. */
+  readonly journal: (text: string, settled: Settled | undefined) => Settled | undefined;
   /** Told what becomes of its connections, for whoever looks for a fault. */
   readonly log: (text: string) => void;
   /** Where time comes from. */
@@ -65,7 +69,8 @@ const PING_TIMEOUT = 5_000;
 const MAX_MISSED = 3;
 
 /** A session of one client: it outlives its connections and ends once. */
-export class SessionChannel implements Channel, Holder {
+export class SessionChannel
+  implements Channel, Holder, LinkEvents, SessionEvents, LivenessEvents, BacklogEvents {
   /** See {@linkcode Channel}. */
   readonly protocol = "bowline.v1";
   readonly #options: SessionChannelOptions;
@@ -99,7 +104,7 @@ export class SessionChannel implements Channel, Holder {
     this.#options = options;
     this.#sink = sink;
     this.#throttle = settings.rate && new TrafficLimit(settings.rate, clock);
-    this.#handover = new Handover((message) => sink.message(message));
+    this.#handover = new Handover(sink);
     this.#reader = new PlainReader(
       {
         message: (message) => this.#handover.take(message),
@@ -119,15 +124,8 @@ export class SessionChannel implements Channel, Holder {
       sizes: OPEN_SIZES,
       clock,
       soon: atTurnEnd,
-      written: () => this.#backlog?.written(),
       endTurn: afterTurn,
-      events: {
-        message: (text) => this.#reader.read(text),
-        control: (frame) => this.#steer(frame),
-        pong: () => {},
-        violation: (reason) => this.#violate(CLOSE_CODES.BAD_CONTROL, reason),
-        poisoned: (message) => this.#replace(message),
-      },
+      events: this,
     });
   }
 
@@ -181,6 +179,60 @@ export class SessionChannel implements Channel, Holder {
     if (typeof data === "string") this.#read(data);
     else if (this.#inflater !== undefined) this.#inflater.take(data);
     else this.#violate(CLOSE_CODES.BAD_CONTROL, "Unknown kind of frame");
+  }
+
+  /** See {@linkcode LinkEvents}. */
+  frame(data: string | ArrayBuffer, from: Link): void {
+    this.receive(from, data);
+  }
+
+  /** See {@linkcode LinkEvents}. */
+  closed(info: CloseInfo, from: Link): void {
+    this.#detach(from, info);
+  }
+
+  /** See {@linkcode SessionEvents}. */
+  message(text: string): void {
+    this.#reader.read(text);
+  }
+
+  /** See {@linkcode SessionEvents}. */
+  control(frame: SteeringFrame): void {
+    this.#steer(frame);
+  }
+
+  /** See {@linkcode SessionEvents}. */
+  pong(): void {}
+
+  /** See {@linkcode SessionEvents}. */
+  violation(reason: string): void {
+    this.#violate(CLOSE_CODES.BAD_CONTROL, reason);
+  }
+
+  /** See {@linkcode SessionEvents}. */
+  poisoned(message: Outgoing): void {
+    this.#replace(message);
+  }
+
+  /** See {@linkcode SessionEvents}. */
+  written(): void {
+    this.#backlog?.written();
+  }
+
+  /** See {@linkcode LivenessEvents}. */
+  ping(): boolean {
+    this.#end.ping(0);
+    return true;
+  }
+
+  /** See {@linkcode LivenessEvents}. */
+  dead(): void {
+    this.#giveUp({ code: CLOSE_CODES.HEARTBEAT_TIMEOUT, reason: "The client is silent" });
+  }
+
+  /** See {@linkcode BacklogEvents}. */
+  stuck(): void {
+    this.#giveUp({ code: CLOSE_CODES.SLOW_CONSUMER, reason: "The client does not read" });
   }
 
   /** Notes that somebody else has the session now: it ends here, without a word. */
@@ -256,8 +308,8 @@ export class SessionChannel implements Channel, Holder {
   }
 
   #post(text: string, message?: JsonRpcMessage, settled?: Settled, joins = true): void {
-    const { settings, journal } = this.#options;
-    const told = journal ? journal(text, settled) : settled;
+    const { settings } = this.#options;
+    const told = this.#options.journal(text, settled);
     this.#end.send(new Outgoing(message, text, told, settled !== undefined), joins);
     this.#charge();
     if (this.#end.waitingMessages === 0) return;
@@ -284,13 +336,10 @@ export class SessionChannel implements Channel, Holder {
   }
 
   #take(link: Link, hello: Hello, resumed: boolean): void {
-    const { settings, server, log } = this.#options;
+    const { settings, server } = this.#options;
     this.#link = link;
-    link.redirect({
-      frame: (data) => this.receive(link, data),
-      closed: (info) => this.#detach(link, info),
-    });
-    log(resumed ? "goes on over a new connection" : "was opened");
+    link.redirect(this);
+    this.#options.log(resumed ? "goes on over a new connection" : "was opened");
     const { received } = this.#end;
     link.send(welcomeFrame({ resumed, received, ...welcomeTerms(settings, server) }));
     this.#retireAgain(link);
@@ -313,11 +362,8 @@ export class SessionChannel implements Channel, Holder {
   #watch(link: Link): void {
     const { settings, clock } = this.#options;
     const policy = { interval: settings.pingMs, timeout: PING_TIMEOUT, maxMissed: MAX_MISSED };
-    const silent = { code: CLOSE_CODES.HEARTBEAT_TIMEOUT, reason: "The client is silent" };
-    const giveUp = (info: CloseInfo) => this.#giveUp(link, info);
-    this.#liveness = new Liveness(policy, clock, () => this.#ping(), () => giveUp(silent));
-    const stuck = { code: CLOSE_CODES.SLOW_CONSUMER, reason: "The client does not read" };
-    this.#backlog = new Backlog(link, this.#end, clock, () => giveUp(stuck));
+    this.#liveness = new Liveness(policy, clock, this);
+    this.#backlog = new Backlog(link, this.#end, clock, this);
   }
 
   /** Who comes back meanwhile is asked to move again, within the time that is left. */
@@ -341,22 +387,19 @@ export class SessionChannel implements Channel, Holder {
     this.#finish("done", done, (tell) => awaitLeave(link, done, clock, tell));
   }
 
-  #ping(): boolean {
-    this.#end.ping(0);
-    return true;
-  }
-
   /** The connection is as good as dead; the session waits for another one. */
-  #giveUp(link: Link, info: CloseInfo): void {
+  #giveUp(info: CloseInfo): void {
+    const link = this.#link;
+    if (link === undefined) return;
     link.abandon(info.code, info.reason);
     this.#detach(link, info);
   }
 
   #detach(link: Link, { code, reason }: CloseInfo): void {
     if (link !== this.#link) return;
-    const { budget, clock, settings, log } = this.#options;
+    const { budget, clock, settings } = this.#options;
     this.#unlink(code);
-    log(`has lost its connection: ${code} ${quote(reason)}`);
+    this.#options.log(`has lost its connection: ${code} ${quote(reason)}`);
     this.#expiry = clock.after(settings.windowMs, () => {
       const reason = `The client did not come back within ${settings.windowMs} ms`;
       this.#finish("expired", { code: CLOSE_CODES.GOING_AWAY, reason });

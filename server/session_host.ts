@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { ChannelSink, OpenChannel } from "../protocol/channel.ts";
+import type { OpenChannel } from "../protocol/channel.ts";
 import type { Clock } from "../protocol/clock.ts";
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
 import { toError } from "../protocol/errors.ts";
@@ -9,22 +9,15 @@ import { type CompressionTotals, noCompression } from "../protocol/session/compr
 import { type EndName, type Hello, welcomeFrame } from "../protocol/session/control.ts";
 import { Compression } from "./compression.ts";
 import { dismiss } from "./farewell.ts";
+import { LiveSession, type SessionKeeper, type SessionService } from "./live_session.ts";
 import { Reception } from "./reception.ts";
 import { SessionBudgets } from "./session_budgets.ts";
-import { SessionChannel, type Settled, welcomeTerms } from "./session_channel.ts";
-import type { SessionMeter, SessionRefusal } from "./session_meter.ts";
+import { type SessionChannel, type Settled, welcomeTerms } from "./session_channel.ts";
+import type { SessionEnding, SessionMeter, SessionRefusal } from "./session_meter.ts";
 import type { SessionSettings } from "./session_options.ts";
 import { type ClaimOutcome, MemorySessionStore, type SessionStore } from "./session_store.ts";
 import { Turns } from "./turns.ts";
 import type { Visitor } from "./visitor.ts";
-
-/** Who serves a session. */
-export interface SessionService {
-  /** Serves it; called once, when its connection has been attached. */
-  serve(): void;
-  /** Its client has come back, perhaps with another credential. */
-  resumed(visitor: Visitor): void;
-}
 
 /** Why a client has to leave before it has a session. */
 export interface Unidentified extends CloseInfo {
@@ -74,13 +67,6 @@ export interface SessionHostOptions {
   readonly clock: Clock;
 }
 
-/** A session that lives in this process. */
-interface Live {
-  readonly channel: SessionChannel;
-  service: SessionService | undefined;
-  generation: number;
-}
-
 /** Who asks for a session. */
 interface Claimant {
   readonly reception: Reception;
@@ -122,7 +108,8 @@ export class SessionHost {
   readonly #store: SessionStore;
   readonly #budgets: SessionBudgets;
   readonly #compression: Compression | undefined;
-  readonly #live = new Map<string, Live>();
+  readonly #live = new Map<string, LiveSession>();
+  readonly #keeper: SessionKeeper;
   readonly #receptions = new Set<Reception>();
   /** Connections that were told to leave and have not yet. */
   readonly #leaving = new Set<Promise<void>>();
@@ -146,6 +133,7 @@ export class SessionHost {
         maxSessionsPerPrincipal,
         tombstoneMs: settings.windowMs,
       });
+    this.#keeper = this.#createKeeper();
     this.#unwatch = this.#store.watch?.((key, generation) => this.#lose(key, generation));
   }
 
@@ -271,11 +259,10 @@ export class SessionHost {
     }
     this.#disinherit(key);
     const service = this.#options.events.open((sink) => {
-      const live: Live = {
-        generation,
-        service: undefined,
-        channel: this.#createChannel(claimant, sink, () => live),
-      };
+      const owner = visitor.principal?.id;
+      const name = { key, label: hello.session, owner };
+      const budget = this.#budgets.take(owner);
+      const live = new LiveSession(this.#keeper, name, generation, budget, sink);
       this.#live.set(key, live);
       return live.channel;
     }, visitor);
@@ -288,29 +275,28 @@ export class SessionHost {
     service.serve();
   }
 
-  #createChannel(claimant: Claimant, sink: ChannelSink, live: () => Live): SessionChannel {
-    const { key, visitor, hello } = claimant;
-    const principal = visitor.principal?.id;
+  #createKeeper(): SessionKeeper {
     const { settings, server, clock, events, meter } = this.#options;
-    return new SessionChannel(sink, {
+    return {
       settings,
       server,
       clock,
-      budget: this.#budgets.take(principal),
       compression: this.#compression,
-      log: (text) => events.log(`Session ${hello.session} ${text}`),
-      onDetach: (code) => meter?.connectionClosed(code),
-      onEnd: (code, ending) => {
-        meter?.sessionEnded(ending);
-        this.#budgets.giveBack(principal);
-        // If somebody else has its place, the store knows that one alone.
-        if (this.#live.get(key) !== live()) return;
-        this.#live.delete(key);
-        const { generation } = live();
-        this.#turns.take(key, () => this.#end(key, generation, FINAL_CODES.has(code)));
-      },
-      journal: this.#journal(key, () => live().generation),
-    });
+      detached: (code) => meter?.connectionClosed(code),
+      ended: (session, code, ending) => this.#conclude(session, code, ending),
+      journal: (session, text, settled) => this.#journal(session, text, settled),
+      log: (text) => events.log(text),
+    };
+  }
+
+  #conclude(session: LiveSession, code: number, ending: SessionEnding): void {
+    const { key, owner, generation } = session;
+    this.#options.meter?.sessionEnded(ending);
+    this.#budgets.giveBack(owner);
+    // If somebody else has its place, the store knows that one alone.
+    if (this.#live.get(key) !== session) return;
+    this.#live.delete(key);
+    this.#turns.take(key, () => this.#end(key, generation, FINAL_CODES.has(code)));
   }
 
   #findRefusal({ hello, visitor }: Claimant): (CloseInfo & { cause: SessionRefusal }) | undefined {
@@ -430,18 +416,18 @@ export class SessionHost {
   }
 
   #journal(
-    key: string,
-    generation: () => number,
-  ): ((text: string, settled: Settled | undefined) => Settled) | undefined {
+    session: LiveSession,
+    text: string,
+    settled: Settled | undefined,
+  ): Settled | undefined {
     const store = this.#store;
+    const { key } = session;
     const { failed } = this.#options.events;
-    if (store.append === undefined) return undefined;
-    return (text, settled) => {
-      guard(() => store.append?.(key, generation(), text), failed);
-      return (error) => {
-        if (error === undefined) guard(() => store.trim?.(key, generation(), 1), failed);
-        settled?.(error);
-      };
+    if (store.append === undefined) return settled;
+    guard(() => store.append?.(key, session.generation, text), failed);
+    return (error) => {
+      if (error === undefined) guard(() => store.trim?.(key, session.generation, 1), failed);
+      settled?.(error);
     };
   }
 }

@@ -1,6 +1,12 @@
 import type { JsonRpcMessage } from "../jsonrpc.ts";
 import { inMicrotask } from "../microtask.ts";
 
+/** Who gets messages. */
+export interface MessageSink {
+  /** Takes a message. */
+  message(message: JsonRpcMessage): void;
+}
+
 /**
  * Hands messages to the application as they come, but an answer never in the
  * same turn as a notification before it. The SDKs hear notifications a
@@ -8,16 +14,16 @@ import { inMicrotask } from "../microtask.ts";
  * progress would be heard after the answer, when nobody waits for it any more.
  */
 export class Handover {
-  readonly #deliver: (message: JsonRpcMessage) => void;
+  readonly #sink: MessageSink;
   readonly #waiting: JsonRpcMessage[] = [];
   /** Whether a notification may not have been heard yet. */
   #isUnheard = false;
   /** Whether another one was handed over since somebody looked. */
   #isNews = false;
 
-  /** @param deliver Gives a message to the application. */
-  constructor(deliver: (message: JsonRpcMessage) => void) {
-    this.#deliver = deliver;
+  /** @param sink The application. */
+  constructor(sink: MessageSink) {
+    this.#sink = sink;
   }
 
   /** Takes a message that came in. */
@@ -28,7 +34,7 @@ export class Handover {
 
   /** Hands over what waits at once: what follows must not come before it. */
   flush(): void {
-    for (const message of this.#waiting.splice(0)) this.#deliver(message);
+    for (const message of this.#waiting.splice(0)) this.#sink.message(message);
   }
 
   /** Forgets what waits: nobody listens any more. */
@@ -49,7 +55,7 @@ export class Handover {
   }
 
   #hand(message: JsonRpcMessage): void {
-    this.#deliver(message);
+    this.#sink.message(message);
     if (!("method" in message) || ("id" in message && message.id !== undefined)) return;
     this.#isNews = true;
     if (this.#isUnheard) return;

@@ -8,6 +8,20 @@ import { pad } from "../padding.ts";
 import { countBytes, type Outgoing } from "./outgoing.ts";
 import type { Wire } from "./wire.ts";
 
+/** Who listens to a {@linkcode Sender}. */
+export interface SenderEvents {
+  /** A message never gets through, whatever is tried. */
+  poisoned(message: Outgoing): void;
+  /** Messages of a turn were written, at its end or before. */
+  written?(): void;
+}
+
+/** Who asks the peer how far it is. */
+export interface Asker {
+  /** A message left whose sender waits until the peer has it. */
+  awaited(): void;
+}
+
 /** What a {@linkcode Sender} needs. */
 export interface SenderOptions {
   /** What this end keeps. */
@@ -18,16 +32,12 @@ export interface SenderOptions {
   readonly clock: Clock;
   /** Joins the messages of one turn; without it, only those that had to wait are joined. */
   readonly soon?: Soon | undefined;
-  /** Told that messages of a turn were written, at its end or before. */
-  readonly written?: (() => void) | undefined;
-  /** Told that a message left whose sender waits until the peer has it. */
-  readonly awaited?: (() => void) | undefined;
   /** Runs a task after the present turn; without it, senders are never made to wait for that. */
   readonly endTurn?: ((task: () => void) => void) | undefined;
   /** Counts why joined messages leave. */
   readonly joins?: JoinCounts | undefined;
-  /** Told of a message that never gets through, whatever is tried. */
-  readonly poisoned: (message: Outgoing) => void;
+  /** Who is told. */
+  readonly events: SenderEvents;
 }
 
 /** A message that is being sent in pieces. */
@@ -51,6 +61,7 @@ const MAX_SETBACKS = 3;
 /** The half of a session's end that sends: every message, once, in order, over any number of wires. */
 export class Sender {
   readonly #options: SenderOptions;
+  readonly #asker: Asker | undefined;
   readonly #ledger: Ledger = new Ledger();
   readonly #joiner: Joiner;
   #wire: Wire | undefined;
@@ -69,9 +80,13 @@ export class Sender {
   #poll: Timer | undefined;
   #room: PromiseWithResolvers<void> | undefined;
 
-  /** @param options Bounds, and who is told. */
-  constructor(options: SenderOptions) {
+  /**
+   * @param options Bounds, and who is told.
+   * @param asker Who asks for whoever waits.
+   */
+  constructor(options: SenderOptions, asker?: Asker) {
     this.#options = options;
+    this.#asker = asker;
     this.#window = options.limits;
     this.#sizes = options.sizes;
     this.#joiner = new Joiner(
@@ -160,7 +175,7 @@ export class Sender {
     }
     for (const message of messages) this.#ledger.complete(message);
     this.#write(wire, this.#fill(frame));
-    this.#options.written?.();
+    this.#options.events.written?.();
   }
 
   /** Resolves when a sender need not wait, or all has ended. */
@@ -195,7 +210,7 @@ export class Sender {
     const poison = wasWritten ? this.#suspect(this.#ledger.next) : undefined;
     this.#wire = wire;
     this.agree(peer);
-    if (poison !== undefined) this.#options.poisoned(poison);
+    if (poison !== undefined) this.#options.events.poisoned(poison);
   }
 
   /** Notes what the peer takes. */
@@ -296,7 +311,7 @@ export class Sender {
     if (cutter.isDone) {
       this.#open = undefined;
       this.#ledger.complete(message);
-      if (message.isAwaited) this.#options.awaited?.();
+      if (message.isAwaited) this.#asker?.awaited();
     }
     this.#write(wire, frame);
     return true;
@@ -343,13 +358,13 @@ export class Sender {
     this.#ledger.complete(message);
     if (joins) this.#joiner.add(message);
     else this.#joiner.pass(message);
-    if (message.isAwaited) this.#options.awaited?.();
+    if (message.isAwaited) this.#asker?.awaited();
   }
 
   /** Writes joined messages. */
   #put(frame: string): void {
     this.#wire?.send(frame);
-    this.#options.written?.();
+    this.#options.events.written?.();
     this.#unread += frame.length;
     if (this.#unread > TURN_UNITS && !this.#isResting) this.#rest();
   }

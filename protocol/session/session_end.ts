@@ -6,7 +6,7 @@ import type { JoinCounts, Soon } from "./joiner.ts";
 import { FIRST_LIMITS, type SessionLimits, widen } from "./limits.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { Receiver } from "./receiver.ts";
-import { Sender } from "./sender.ts";
+import { type Asker, Sender } from "./sender.ts";
 import type { Wire } from "./wire.ts";
 
 /** Frames that steer the session and are not dealt with by {@linkcode SessionEnd} itself. */
@@ -27,6 +27,8 @@ export interface SessionEvents {
   violation(reason: string): void;
   /** A message never gets through, whatever is tried; it was given up. */
   poisoned(message: Outgoing): void;
+  /** Messages of a turn were written, at its end or before. */
+  written?(): void;
 }
 
 /** Options of {@linkcode SessionEnd}. */
@@ -41,8 +43,6 @@ export interface SessionEndOptions {
   readonly clock: Clock;
   /** Joins the messages of one turn; without it, each is a frame of its own. */
   readonly soon?: Soon | undefined;
-  /** Told that messages of a turn were written, at its end or before. */
-  readonly written?: (() => void) | undefined;
   /** Counts why joined messages leave. */
   readonly joins?: JoinCounts | undefined;
   /** Runs a task after the present turn: what was written leaves before it. */
@@ -72,7 +72,7 @@ const EQUALS = 0x3d;
  * One end of a session, without any I/O. It outlives its wires: whatever was
  * given to {@linkcode send} reaches the other end's application exactly once.
  */
-export class SessionEnd {
+export class SessionEnd implements Asker {
   readonly #options: SessionEndOptions;
   readonly #sender: Sender;
   readonly #receiver: Receiver;
@@ -92,23 +92,10 @@ export class SessionEnd {
 
   /** @param options Bounds, and who listens. */
   constructor(options: SessionEndOptions) {
-    const { limits, sizes, clock, soon, written, joins, endTurn, events } = options;
+    const { limits, events } = options;
     this.#options = options;
-    this.#sender = new Sender({
-      limits,
-      sizes,
-      clock,
-      soon,
-      written,
-      joins,
-      endTurn,
-      awaited: () => this.#askSoon(),
-      poisoned: (message) => events.poisoned(message),
-    });
-    this.#receiver = new Receiver(limits, {
-      message: (text) => events.message(text),
-      violation: (reason) => events.violation(reason),
-    }, widen(limits, FIRST_LIMITS));
+    this.#sender = new Sender(options, this);
+    this.#receiver = new Receiver(limits, events, widen(limits, FIRST_LIMITS));
   }
 
   /** How many messages were handed to the application. */
@@ -259,7 +246,8 @@ export class SessionEnd {
   }
 
   /** Asks how far the peer is when this turn is over, as somebody waits until it has a message. */
-  #askSoon(): void {
+  /** See {@linkcode Asker}. */
+  awaited(): void {
     if (this.#isAsking || this.#options.endTurn === undefined) return;
     this.#isAsking = true;
     this.#options.endTurn(() => this.#ask());

@@ -19,7 +19,7 @@ function watch(clock: { now(): number } & typeof systemClock, mayAsk = true): Wa
     note("ping");
     return mayAsk;
   };
-  return { liveness: new Liveness(POLICY, clock, ping, () => note("dead")), events };
+  return { liveness: new Liveness(POLICY, clock, { ping, dead: () => note("dead") }), events };
 }
 
 Deno.test("Liveness pings after silence, three times, and gives the peer up", () => {
@@ -92,7 +92,8 @@ function watchPings() {
   const clock = new ManualClock();
   const heard: (string | number)[] = [];
   const hooks = { onMiss: () => {} };
-  const liveness = new Liveness(POLICY, clock, () => true, () => heard.push("dead"), {
+  const events = { ping: () => true, dead: () => void heard.push("dead") };
+  const liveness = new Liveness(POLICY, clock, events, {
     pinged: () => heard.push("pinged"),
     ponged: (ms) => heard.push(ms),
     missed: () => {

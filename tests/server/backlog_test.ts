@@ -9,7 +9,7 @@ function createBacklog() {
   const socket = { bufferedAmount: 0, isCongested: false };
   const sender = { sent: 0, waitingMessages: 0 };
   const state = { stuck: 0 };
-  const backlog = new Backlog(socket, sender, clock, () => state.stuck++);
+  const backlog = new Backlog(socket, sender, clock, { stuck: () => void state.stuck++ });
   const fill = (bytes: number) => {
     socket.bufferedAmount = bytes;
     socket.isCongested = bytes > MIB;

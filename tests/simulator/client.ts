@@ -58,9 +58,9 @@ export class Client {
   readonly #options: ClientOptions;
   readonly #outbox: Outbox;
   readonly #pump: Pump;
-  readonly #handover: Handover = new Handover((message) => {
+  readonly #handover: Handover = new Handover({
     // Nobody hears what is thrown in a microtask.
-    guard(() => this.application.receive(message), this.#options.fail);
+    message: (message) => guard(() => this.application.receive(message), this.#options.fail),
   });
   readonly #resolved: ResolvedOptions;
   #session: SimulatedSession | undefined;

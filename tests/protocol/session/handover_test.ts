@@ -9,10 +9,12 @@ const note: JsonRpcMessage = { jsonrpc: "2.0", method: "note" };
 /** Notes messages as an SDK hears them: notifications a microtask late. */
 function setUp(): { handover: Handover; heard: JsonRpcMessage[] } {
   const heard: JsonRpcMessage[] = [];
-  const handover = new Handover((message) => {
-    const isNotification = "method" in message && !("id" in message);
-    if (isNotification) Promise.resolve().then(() => heard.push(message));
-    else heard.push(message);
+  const handover = new Handover({
+    message(message) {
+      const isNotification = "method" in message && !("id" in message);
+      if (isNotification) Promise.resolve().then(() => heard.push(message));
+      else heard.push(message);
+    },
   });
   return { handover, heard };
 }
@@ -54,9 +56,11 @@ Deno.test("Handover.flush() hands over what waits at once, and clear() forgets i
 
 Deno.test("Handover takes messages while it hands one over", () => {
   const heard: JsonRpcMessage[] = [];
-  const handover: Handover = new Handover((message) => {
-    heard.push(message);
-    if (heard.length === 1) handover.take(answer(2));
+  const handover: Handover = new Handover({
+    message(message) {
+      heard.push(message);
+      if (heard.length === 1) handover.take(answer(2));
+    },
   });
   handover.take(answer(1));
   assertEquals(heard, [answer(1), answer(2)]);

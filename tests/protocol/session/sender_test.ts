@@ -42,9 +42,11 @@ function setUp({ own, sizes = OPEN_SIZES, onPoisoned }: Circumstances = {}): Set
     limits: limits(own),
     sizes,
     clock,
-    poisoned(message) {
-      poisoned.push(message);
-      onPoisoned?.(message);
+    events: {
+      poisoned(message) {
+        poisoned.push(message);
+        onPoisoned?.(message);
+      },
     },
   });
   return { sender, wire: new FakeWire(), clock, poisoned };
