@@ -75,7 +75,8 @@ export class SocketTransport implements Transport, AsyncDisposable {
   readonly #channel: Channel;
   readonly #maxSendBytes: number;
   readonly #extra: MessageExtra | undefined;
-  readonly #closed = Promise.withResolvers<CloseInfo>();
+  /** Made when somebody waits for it. */
+  #closed: PromiseWithResolvers<CloseInfo> | undefined;
   #closeInfo: CloseInfo | undefined;
   #isCloseTold = false;
 
@@ -103,7 +104,7 @@ export class SocketTransport implements Transport, AsyncDisposable {
     const sink: ChannelSink = {
       message: (message) => this.deliver(message),
       fault: (error) => this.report(error),
-      closed: (info) => this.#end(info),
+      closed: (info) => this.ended(info),
     };
     this.#channel = typeof source === "function" ? source(sink) : adoptSocket(source, sink, {
       end,
@@ -148,6 +149,10 @@ export class SocketTransport implements Transport, AsyncDisposable {
 
   /** Resolves when the connection has ended, with how it ended. */
   get closed(): Promise<CloseInfo> {
+    if (this.#closed === undefined) {
+      this.#closed = Promise.withResolvers<CloseInfo>();
+      if (this.#closeInfo !== undefined) this.#closed.resolve(this.#closeInfo);
+    }
     return this.#closed.promise;
   }
 
@@ -204,7 +209,7 @@ export class SocketTransport implements Transport, AsyncDisposable {
    */
   async close(code: number = CLOSE_CODES.DONE, reason = ""): Promise<void> {
     this.#channel.close(code, reason);
-    await this.#closed.promise;
+    await this.closed;
   }
 
   /** Ends the connection. */
@@ -251,9 +256,10 @@ export class SocketTransport implements Transport, AsyncDisposable {
     guard(() => this.onerror?.(error), () => {});
   }
 
-  #end(info: CloseInfo): void {
+  /** Notes how the connection has ended, and tells. */
+  protected ended(info: CloseInfo): void {
     this.#closeInfo = info;
-    this.#closed.resolve(info);
+    this.#closed?.resolve(info);
     this.#tellClose();
   }
 

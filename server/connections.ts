@@ -54,6 +54,7 @@ export class Connections {
   /** Those in plain MCP that have yet to say who they are. */
   readonly #logins = new Set<Link>();
   readonly #memory: MemoryBound<WebSocketServerTransport>;
+  readonly #transportOptions: WebSocketServerTransportOptions;
   #isClosing = false;
 
   /** @param options Bounds, and who serves. */
@@ -64,6 +65,7 @@ export class Connections {
       options.reporter.warn(`Connection ${session.id} is closed as it holds most`);
       session.close(CLOSE_CODES.SLOW_CONSUMER, "Too much waits for clients");
     });
+    this.#transportOptions = this.#createTransportOptions();
     this.host = this.#createHost();
   }
 
@@ -268,11 +270,15 @@ export class Connections {
     source: WebSocket | OpenChannel,
     origin: WebSocketServerTransportOptions,
   ): WebSocketServerTransport {
+    return new WebSocketServerTransport(source, { ...origin, ...this.#transportOptions });
+  }
+
+  /** What all transports have in common: none has a function of its own. */
+  #createTransportOptions(): WebSocketServerTransportOptions {
     const { settings, metrics, reporter } = this.#options;
     const { maxMessageBytes, maxSendBytes, maxInFlight, maxDepth, maxBatchItems, rate, clock } =
       settings;
-    const session = new WebSocketServerTransport(source, {
-      ...origin,
+    return {
       maxMessageBytes,
       maxSendBytes,
       maxInFlight,
@@ -281,29 +287,30 @@ export class Connections {
       rate,
       clock,
       meter: metrics,
-      onWritten: () => this.#memory.written(session),
-      onError: (error) => {
+      onWritten: (session) => this.#memory.written(session),
+      onError: (error, session) => {
         // What could not be read was answered before it got here.
         if (error instanceof MCPRpcError) metrics.failed(error.code);
         reporter.fault(`Connection ${session.id}`, error);
       },
-    });
-    return session;
+      onEnd: (info, session) => this.#retire(session, info),
+    };
+  }
+
+  #retire(session: WebSocketServerTransport, { code, reason }: CloseInfo): void {
+    const { metrics, reporter } = this.#options;
+    if (!this.registry.retire(session)) return;
+    this.#memory.written(session);
+    if (session.protocol === "mcp") metrics.connectionClosed(code);
+    reporter.info(`Connection ${session.id} closed with ${code}: ${quote(reason)}`);
   }
 
   #serve(session: WebSocketServerTransport, seat: Seat): void {
     const { metrics, reporter, serve } = this.#options;
     const { id, request } = session;
-    const isPlain = session.protocol === "mcp";
     seat.take(session);
-    if (isPlain) metrics.connectionOpened("plain");
+    if (session.protocol === "mcp") metrics.connectionOpened("plain");
     reporter.info(`Connection ${id} opened from ${request?.remoteAddress}`);
-    session.closed.then(({ code, reason }) => {
-      seat.free();
-      this.#memory.written(session);
-      if (isPlain) metrics.connectionClosed(code);
-      reporter.info(`Connection ${id} closed with ${code}: ${quote(reason)}`);
-    });
     guard(() => serve(session), (thrown) => {
       reporter.error(`Serving connection ${id} failed`, thrown);
       session.close(CLOSE_CODES.INTERNAL_ERROR, "Internal error");

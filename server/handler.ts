@@ -17,7 +17,7 @@ import {
   type WebSocketHandlerOptions,
 } from "./options.ts";
 import { Reporter } from "./reporter.ts";
-import { type ConnectionInfo, type RequestSnapshot, snapshotRequest } from "./request.ts";
+import { type ConnectionInfo, RequestCopy, type RequestSnapshot } from "./request.ts";
 import {
   type Conclude,
   drain,
@@ -135,7 +135,7 @@ export class WebSocketHandler implements AsyncDisposable {
     info?: ConnectionInfo,
   ): Response | Promise<Response> => {
     try {
-      const snapshot = snapshotRequest(request, info);
+      const snapshot = new RequestCopy(request, info);
       const answer = this.#operations?.answer(snapshot) ??
         this.#settings.auth?.resource?.respond(snapshot);
       if (answer !== undefined) return answer;
@@ -335,9 +335,10 @@ export class WebSocketHandler implements AsyncDisposable {
     return this.#connections.hasRoom ? "ok" : "full";
   }
 
-  #enter(request: Request, snapshot: RequestSnapshot, entry: Entry): Response {
+  #enter(request: Request, snapshot: RequestCopy, entry: Entry): Response {
     switch (entry.type) {
       case "accept":
+        snapshot.seal();
         return this.#accept(request, entry);
       case "reject":
         return this.#reject(request, snapshot, entry);

@@ -1,13 +1,13 @@
 import type { WebSocketServerTransport } from "./transport.ts";
 
 /**
- * The place of one connection, from the moment it is accepted. It is freed on
- * every path, and counts once however often it is freed.
+ * The place of one connection, from the moment it is accepted until it is taken.
+ * It is taken or freed on every path.
  */
 export interface Seat {
   /** Fills the place: the connection is open. */
   take(session: WebSocketServerTransport): void;
-  /** Frees the place. Doing so twice is fine. */
+  /** Frees the place, if nobody has taken it. Doing so twice is fine. */
   free(): void;
 }
 
@@ -84,24 +84,39 @@ export class SessionRegistry {
    * @param owner Whom it belongs to, if anybody knows.
    */
   reserve(owner: string | undefined): Seat {
-    let holder: WebSocketServerTransport | undefined;
-    let isFree = false;
+    let isOver = false;
     this.#active++;
     this.#count(owner, 1);
     return {
       take: (session) => {
-        holder = session;
+        isOver = true;
         this.#total++;
         this.#sessions.set(session.id, session);
       },
       free: () => {
-        if (isFree) return;
-        isFree = true;
-        this.#active--;
-        this.#count(owner, -1);
-        if (holder !== undefined) this.#retire(holder);
+        if (!isOver) this.#free(owner);
+        isOver = true;
       },
     };
+  }
+
+  /**
+   * Frees the place of a connection that has ended. Sums stay true.
+   *
+   * @param session The connection; its owner is the one that the place was kept for.
+   * @returns Whether it had one.
+   */
+  retire(session: WebSocketServerTransport): boolean {
+    if (!this.#sessions.delete(session.id)) return false;
+    this.#free(session.principal?.id);
+    this.#pastIn += session.messagesIn;
+    this.#pastOut += session.messagesOut;
+    return true;
+  }
+
+  #free(owner: string | undefined): void {
+    this.#active--;
+    this.#count(owner, -1);
   }
 
   #count(owner: string | undefined, change: 1 | -1): void {
@@ -109,12 +124,5 @@ export class SessionRegistry {
     const count = this.countOf(owner) + change;
     if (count === 0) this.#counts.delete(owner);
     else this.#counts.set(owner, count);
-  }
-
-  /** Sums stay true after a connection has gone. */
-  #retire(session: WebSocketServerTransport): void {
-    this.#sessions.delete(session.id);
-    this.#pastIn += session.messagesIn;
-    this.#pastOut += session.messagesOut;
   }
 }

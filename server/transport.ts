@@ -20,6 +20,7 @@ import {
   type RequestId,
 } from "../protocol/jsonrpc.ts";
 import { AUTHENTICATE, CANCELLED } from "../protocol/mcp.ts";
+import type { CloseInfo } from "../protocol/link.ts";
 import { SocketTransport } from "../protocol/socket_transport.ts";
 import type { AuthInfo, MessageExtra, SendOptions } from "../protocol/transport.ts";
 import { checkCloseCode } from "./close_code.ts";
@@ -109,9 +110,11 @@ export interface WebSocketServerTransportOptions {
   /** How much the client may send; without it, as much as it likes. */
   readonly rate?: RateOptions | undefined;
   /** Called when so much was written that somebody should look at what is held. */
-  readonly onWritten?: (() => void) | undefined;
+  readonly onWritten?: ((transport: WebSocketServerTransport) => void) | undefined;
   /** Told of what goes wrong, besides whoever holds the `onerror` slot. */
-  readonly onError?: ((error: Error) => void) | undefined;
+  readonly onError?: ((error: Error, transport: WebSocketServerTransport) => void) | undefined;
+  /** Told once how the connection has ended, after whoever holds the `onclose` slot. */
+  readonly onEnd?: ((info: CloseInfo, transport: WebSocketServerTransport) => void) | undefined;
   /** Told what there is to count. */
   readonly meter?: TransportMeter | undefined;
   /** Where time comes from. */
@@ -160,7 +163,8 @@ export class WebSocketServerTransport extends SocketTransport {
   readonly #end: "server" | "client";
   readonly #clock: Clock;
   readonly #maxInFlight: number;
-  readonly #onError: ((error: Error) => void) | undefined;
+  readonly #onError: WebSocketServerTransportOptions["onError"];
+  readonly #onEnd: WebSocketServerTransportOptions["onEnd"];
   readonly #inFlight: InFlight;
   /** Requests that may be refused before the client is sent away. */
   #patience: TokenBucket | undefined;
@@ -170,7 +174,7 @@ export class WebSocketServerTransport extends SocketTransport {
   #lastActivity: number;
   #messagesIn = 0;
   #messagesOut = 0;
-  readonly #onWritten: (() => void) | undefined;
+  readonly #onWritten: WebSocketServerTransportOptions["onWritten"];
   /** What was written since somebody looked, in UTF-16 units. */
   #unseen = 0;
 
@@ -197,7 +201,7 @@ export class WebSocketServerTransport extends SocketTransport {
     } = options;
     const { principal, authInfo, judgeToken, maxDepth, maxBatchItems, rate } = options;
     const renewal = new Renewal({ principal, authInfo }, judgeToken, clock);
-    const extra = request && extraOf(request, renewal);
+    const extra = request && new UpgradeExtra(request, renewal);
     super(source, {
       end,
       extra,
@@ -218,15 +222,12 @@ export class WebSocketServerTransport extends SocketTransport {
     this.#maxInFlight = maxInFlight;
     this.#inFlight = new InFlight(maxInFlight);
     this.#onError = onError;
+    this.#onEnd = options.onEnd;
     this.#meter = options.meter;
     this.#onWritten = options.onWritten;
     this.#onTraffic = options.meter?.message;
     this.#renewal = renewal;
     renewal.watch(() => this.suspend(CLOSE_CODES.UNAUTHENTICATED, "The credential has expired"));
-    this.closed.then(() => {
-      this.#inFlight.clear();
-      renewal.stop();
-    });
   }
 
   /** Whom the connection belongs to, as far as anybody knows. */
@@ -364,7 +365,7 @@ export class WebSocketServerTransport extends SocketTransport {
     this.#unseen += text.length;
     if (this.#unseen >= LOOK_INTERVAL) {
       this.#unseen = 0;
-      this.#onWritten?.();
+      this.#onWritten?.(this);
     }
     return waiting;
   }
@@ -386,10 +387,18 @@ export class WebSocketServerTransport extends SocketTransport {
     super.deliver(message);
   }
 
+  /** Notes how the connection has ended, and tells. */
+  protected override ended(info: CloseInfo): void {
+    super.ended(info);
+    this.#inFlight.clear();
+    this.#renewal.stop();
+    this.#onEnd?.(info, this);
+  }
+
   /** Tells the application what went wrong. */
   protected override report(error: Error): void {
     super.report(error);
-    this.#onError?.(error);
+    this.#onError?.(error, this);
   }
 
   /** A fresh token is nobody's business but the transport's. */
@@ -442,22 +451,43 @@ function isSocket(source: WebSocket | OpenChannel): source is WebSocket {
   return typeof source !== "function";
 }
 
-/** Own properties, so that they survive `{ ...extra }`; made when somebody looks. */
-function extraOf({ url, headers }: RequestSnapshot, renewal: Renewal): MessageExtra {
-  let request: Request | undefined;
-  let requestInfo: MessageExtra["requestInfo"];
-  return {
-    get authInfo(): AuthInfo | undefined {
-      return renewal.identity.authInfo;
+/** What is known of a connection, made when somebody looks. */
+class UpgradeExtra implements MessageExtra {
+  declare readonly authInfo: AuthInfo | undefined;
+  declare readonly request: Request;
+  declare readonly requestInfo: NonNullable<MessageExtra["requestInfo"]>;
+  readonly #snapshot: RequestSnapshot;
+  readonly #renewal: Renewal;
+  #request: Request | undefined;
+  #requestInfo: MessageExtra["requestInfo"];
+
+  /** Own properties, so that they survive `{ ...extra }`, with the same functions for all. */
+  static readonly #PROPERTIES: PropertyDescriptorMap & ThisType<UpgradeExtra> = {
+    authInfo: {
+      enumerable: true,
+      get() {
+        return this.#renewal.identity.authInfo;
+      },
     },
-    get request(): Request {
-      return request ??= new Request(url, { headers });
+    request: {
+      enumerable: true,
+      get() {
+        const { url, headers } = this.#snapshot;
+        return this.#request ??= new Request(url, { headers });
+      },
     },
-    get requestInfo(): NonNullable<MessageExtra["requestInfo"]> {
-      return requestInfo ??= {
-        headers: Object.fromEntries(headers),
-        url: new URL(url),
-      };
+    requestInfo: {
+      enumerable: true,
+      get() {
+        const { url, headers } = this.#snapshot;
+        return this.#requestInfo ??= { headers: Object.fromEntries(headers), url: new URL(url) };
+      },
     },
   };
+
+  constructor(snapshot: RequestSnapshot, renewal: Renewal) {
+    this.#snapshot = snapshot;
+    this.#renewal = renewal;
+    Object.defineProperties(this, UpgradeExtra.#PROPERTIES);
+  }
 }

@@ -21,9 +21,11 @@ Deno.test("SessionRegistry frees a place once, however often it is told", () => 
   first.free();
   first.free();
   assertEquals(registry.active, 1);
-  second.take(sessionOf("a", 1, 2));
+  const session = sessionOf("a", 1, 2);
+  second.take(session);
   second.free();
-  second.free();
+  assertEquals(registry.active, 1);
+  assertEquals([registry.retire(session), registry.retire(session)], [true, false]);
   assertEquals([registry.active, registry.total, registry.sessions.size], [0, 1, 0]);
   assertEquals([registry.messagesIn, registry.messagesOut], [1, 2]);
 });
@@ -31,8 +33,9 @@ Deno.test("SessionRegistry frees a place once, however often it is told", () => 
 Deno.test("SessionRegistry sums what is open and what has gone", () => {
   const registry = new SessionRegistry();
   const [first, second] = [registry.reserve(undefined), registry.reserve(undefined)];
-  first.take(sessionOf("a", 1, 2));
+  const session = sessionOf("a", 1, 2);
+  first.take(session);
   second.take(sessionOf("b", 10, 20));
-  first.free();
+  registry.retire(session);
   assertEquals([registry.messagesIn, registry.messagesOut], [11, 22]);
 });
