@@ -1,8 +1,8 @@
 import { systemClock } from "./clock.ts";
-import { MCPConnectionError, MCPError, toError } from "./errors.ts";
-import { guard } from "./guard.ts";
+import { MCPConnectionError } from "./errors.ts";
 import type { JsonRpcMessage, JsonRpcNotification, JsonRpcParams } from "./jsonrpc.ts";
 import { CANCELLED, PROGRESS } from "./mcp.ts";
+import { Outlet } from "./outlet.ts";
 import type {
   JsonRpcPeerOptions,
   NotificationHandler,
@@ -13,7 +13,6 @@ import type {
 } from "./peer_options.ts";
 import { Requester } from "./requester.ts";
 import { Responder } from "./responder.ts";
-import { transmitter } from "./transmit.ts";
 import type { MessageExtra } from "./transport.ts";
 
 /** What everybody gets whose notification has left: most of them do not look. */
@@ -39,10 +38,9 @@ const SENT: Promise<void> = Promise.resolve();
  * ```
  */
 export class JsonRpcPeer implements Disposable {
-  readonly #options: JsonRpcPeerOptions;
+  readonly #outlet: Outlet;
   readonly #requester: Requester;
   readonly #responder: Responder;
-  #closed: Error | undefined;
 
   /**
    * Makes a peer; it is fed with {@linkcode JsonRpcPeer.receive}.
@@ -50,12 +48,10 @@ export class JsonRpcPeer implements Disposable {
    * @param options How to send, and the bounds.
    */
   constructor(options: JsonRpcPeerOptions) {
-    this.#options = options;
     const { clock = systemClock, maxInFlight = 16_384 } = options;
-    const transmit = transmitter(options.send);
-    const report = (error: unknown) => this.#report(error);
-    this.#requester = new Requester(options, clock, maxInFlight, transmit, report);
-    this.#responder = new Responder(maxInFlight, transmit, report);
+    this.#outlet = new Outlet(options);
+    this.#requester = new Requester(options, clock, maxInFlight, this.#outlet);
+    this.#responder = new Responder(maxInFlight, this.#outlet);
   }
 
   /** Numbers about this peer, as they are now. */
@@ -79,7 +75,7 @@ export class JsonRpcPeer implements Disposable {
 
   /** Takes up the conversation again after {@linkcode JsonRpcPeer.close}; handlers stay. */
   reopen(): void {
-    this.#closed = undefined;
+    this.#outlet.closed = undefined;
   }
 
   /**
@@ -100,7 +96,8 @@ export class JsonRpcPeer implements Disposable {
     params?: JsonRpcParams,
     options: RequestOptions = {},
   ): Promise<Result> {
-    if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    const { closed } = this.#outlet;
+    if (closed !== undefined) return Promise.reject(closed);
     try {
       return this.#requester.request(method, params, options) as Promise<Result>;
     } catch (error) {
@@ -119,11 +116,12 @@ export class JsonRpcPeer implements Disposable {
    * to the other application.
    */
   notify(method: string, params?: JsonRpcParams, options?: NotifyOptions): Promise<void> {
-    if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    const { closed } = this.#outlet;
+    if (closed !== undefined) return Promise.reject(closed);
     const notification: JsonRpcNotification = { jsonrpc: "2.0", method };
     if (params !== undefined) notification.params = params;
     try {
-      return this.#options.send(notification, options) ?? SENT;
+      return this.#outlet.send(notification, options) ?? SENT;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -155,7 +153,7 @@ export class JsonRpcPeer implements Disposable {
 
   /** Takes a message that came in. */
   receive(message: JsonRpcMessage, extra?: MessageExtra): void {
-    if (this.#closed !== undefined) return;
+    if (this.#outlet.closed !== undefined) return;
     if (!("method" in message)) this.#requester.settle(message, extra);
     else if ("id" in message && message.id !== undefined) this.#responder.answer(message, extra);
     else this.#hear(message, extra);
@@ -168,8 +166,8 @@ export class JsonRpcPeer implements Disposable {
    * @param reason What they are told.
    */
   close(reason: Error = new MCPConnectionError("The connection was closed")): void {
-    if (this.#closed !== undefined) return;
-    this.#closed = reason;
+    if (this.#outlet.closed !== undefined) return;
+    this.#outlet.closed = reason;
     this.#requester.close(reason);
     this.#responder.close(reason);
   }
@@ -185,11 +183,5 @@ export class JsonRpcPeer implements Disposable {
     else if (method !== PROGRESS || !this.#requester.progress(params)) {
       this.#responder.hear(message, extra);
     }
-  }
-
-  #report(error: unknown): void {
-    if (error instanceof MCPError && error === this.#closed) return;
-    // Whoever fails at hearing of errors is not told of another one.
-    guard(() => this.#options.onError?.(toError(error)), () => {});
   }
 }

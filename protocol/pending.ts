@@ -34,26 +34,29 @@ export interface PendingRequest {
   release?: (() => void) | undefined;
 }
 
+/** Who listens to a {@linkcode PendingTable}. */
+export interface PendingEvents {
+  /** A request ran out of time; it was taken out already. */
+  expired(id: RequestId, request: PendingRequest): void;
+}
+
 /**
  * The requests in flight, with one timer for all their deadlines.
  */
 export class PendingTable {
   readonly #requests = new IdTable<PendingRequest>();
   readonly #clock: Clock;
-  readonly #expired: (id: RequestId, request: PendingRequest) => void;
+  readonly #events: PendingEvents;
   #timer: Timer | undefined;
   #wakesAt = Infinity;
 
   /**
    * @param clock Where time comes from.
-   * @param expired Called for each request that ran out of time, already taken out.
+   * @param events Who is told.
    */
-  constructor(
-    clock: Clock,
-    expired: (id: RequestId, request: PendingRequest) => void,
-  ) {
+  constructor(clock: Clock, events: PendingEvents) {
     this.#clock = clock;
-    this.#expired = expired;
+    this.#events = events;
   }
 
   /** How many requests are in flight. */
@@ -116,7 +119,7 @@ export class PendingTable {
     for (const [id, request] of this.#requests.entries()) {
       if (request.deadline > now) {
         earliest = Math.min(earliest, request.deadline);
-      } else if (this.take(id) !== undefined) this.#expired(id, request);
+      } else if (this.take(id) !== undefined) this.#events.expired(id, request);
     }
     if (this.#requests.size > 0) this.#wakeAt(earliest);
   }

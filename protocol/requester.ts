@@ -10,17 +10,16 @@ import {
   type RequestId,
 } from "./jsonrpc.ts";
 import { cancelNotification, INITIALIZE } from "./mcp.ts";
+import type { Outlet, Sending } from "./outlet.ts";
 import type { JsonRpcPeerOptions, RequestOptions } from "./peer_options.ts";
-import { type PendingRequest, PendingTable } from "./pending.ts";
+import { type PendingEvents, type PendingRequest, PendingTable } from "./pending.ts";
 import { quote } from "./quote.ts";
-import type { Transmit } from "./transmit.ts";
 import type { MessageExtra } from "./transport.ts";
 
 /** The half of a peer that asks. */
-export class Requester {
+export class Requester implements Sending, PendingEvents {
   readonly #stampParams: JsonRpcPeerOptions["stamp"];
-  readonly #transmit: Transmit;
-  readonly #report: (error: unknown) => void;
+  readonly #outlet: Outlet;
   readonly #clock: Clock;
   readonly #maxInFlight: number;
   readonly #pending: PendingTable;
@@ -34,24 +33,21 @@ export class Requester {
    * @param options The bounds.
    * @param clock Where time comes from.
    * @param maxInFlight Requests that may be in flight.
-   * @param transmit How messages leave.
-   * @param report Told of what goes wrong outside any request.
+   * @param outlet How messages leave.
    */
   constructor(
     options: JsonRpcPeerOptions,
     clock: Clock,
     maxInFlight: number,
-    transmit: Transmit,
-    report: (error: unknown) => void,
+    outlet: Outlet,
   ) {
     this.#stampParams = options.stamp;
-    this.#transmit = transmit;
-    this.#report = report;
+    this.#outlet = outlet;
     this.#clock = clock;
     this.#maxInFlight = maxInFlight;
     this.#requestTimeout = options.requestTimeout ?? 60_000;
     this.#maxRequestTimeout = options.maxRequestTimeout ?? 600_000;
-    this.#pending = new PendingTable(clock, (id, request) => this.#expire(id, request));
+    this.#pending = new PendingTable(clock, this);
   }
 
   /** Numbers about it, as they are now. */
@@ -84,7 +80,7 @@ export class Requester {
     if (stamped !== undefined) message.params = stamped;
     // In the table first: the answer may come before `transmit` returns.
     const promise = this.#register(id, method, options);
-    this.#transmit(message, options, this.#unsent, id);
+    this.#outlet.transmit(message, options, this, id);
     return promise;
   }
 
@@ -109,7 +105,7 @@ export class Requester {
       total: typeof total === "number" ? total : undefined,
       message: typeof message === "string" ? message : undefined,
     };
-    guard(() => request.onProgress?.(news), this.#report);
+    guard(() => request.onProgress?.(news), (error) => this.#outlet.report(error));
     return true;
   }
 
@@ -118,9 +114,20 @@ export class Requester {
     this.#pending.rejectAll(reason);
   }
 
-  readonly #unsent = (error: unknown, id?: RequestId): void => {
+  /** See {@linkcode Sending}. */
+  unsent(error: unknown, id?: RequestId): void {
     if (id !== undefined) this.#pending.take(id)?.reject(error);
-  };
+  }
+
+  /** See {@linkcode PendingEvents}. */
+  expired(id: RequestId, request: PendingRequest): void {
+    this.#timeouts++;
+    this.#cancel(id, request.method, "The request timed out");
+    const isLast = request.deadline === request.lastDeadline;
+    const limit = isLast ? request.lastDeadline - request.startedAt : request.timeout;
+    const text = `Request "${request.method}" was not answered within ${limit} ms`;
+    request.reject(new MCPTimeoutError(text, limit));
+  }
 
   #check({ signal, timeout, maxTimeout }: RequestOptions): void {
     signal?.throwIfAborted();
@@ -173,19 +180,10 @@ export class Requester {
     return { ...stamped, _meta: { ...meta, progressToken: id } };
   }
 
-  #expire(id: RequestId, request: PendingRequest): void {
-    this.#timeouts++;
-    this.#cancel(id, request.method, "The request timed out");
-    const isLast = request.deadline === request.lastDeadline;
-    const limit = isLast ? request.lastDeadline - request.startedAt : request.timeout;
-    const text = `Request "${request.method}" was not answered within ${limit} ms`;
-    request.reject(new MCPTimeoutError(text, limit));
-  }
-
   /** MCP forbids to cancel `initialize`. */
   #cancel(id: RequestId, method: string, reason: string): void {
     if (method !== INITIALIZE) {
-      this.#transmit(cancelNotification(id, reason), undefined, this.#report);
+      this.#outlet.transmit(cancelNotification(id, reason), undefined);
     }
   }
 
@@ -193,7 +191,7 @@ export class Requester {
   #settleNothing(message: JsonRpcResponse): void {
     if (isRequestId(message.id) || "result" in message) return;
     const { code, message: text, data } = message.error;
-    this.#report(new MCPRpcError(code, `The peer reports: ${quote(text)}`, { data }));
+    this.#outlet.report(new MCPRpcError(code, `The peer reports: ${quote(text)}`, { data }));
   }
 }
 

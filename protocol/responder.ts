@@ -13,15 +13,14 @@ import {
   type JsonRpcResponse,
   type RequestId,
 } from "./jsonrpc.ts";
+import type { Outlet, Sending } from "./outlet.ts";
 import type { NotificationHandler, RequestHandler } from "./peer_options.ts";
-import type { Transmit } from "./transmit.ts";
 import type { MessageExtra } from "./transport.ts";
 
 /** The half of a peer that answers. */
-export class Responder {
+export class Responder implements Sending {
   readonly #maxInFlight: number;
-  readonly #transmit: Transmit;
-  readonly #report: (error: unknown) => void;
+  readonly #outlet: Outlet;
   readonly #inbound = new IdTable<InboundRequest>();
   /** Made when there is one: a server's connections have none, and are many. */
   #handlers: Map<string, RequestHandler> | undefined;
@@ -31,13 +30,11 @@ export class Responder {
 
   /**
    * @param maxInFlight Requests that may be handled at a time.
-   * @param transmit How messages leave.
-   * @param report Told of what goes wrong outside any request.
+   * @param outlet How messages leave.
    */
-  constructor(maxInFlight: number, transmit: Transmit, report: (error: unknown) => void) {
+  constructor(maxInFlight: number, outlet: Outlet) {
     this.#maxInFlight = maxInFlight;
-    this.#transmit = transmit;
-    this.#report = report;
+    this.#outlet = outlet;
   }
 
   /** How many requests are being handled. */
@@ -96,9 +93,9 @@ export class Responder {
     // As `guard()` does, without a closure for each.
     try {
       const outcome = listener ? listener(params, extra) : this.#anyNotification?.(message);
-      if (isPromiseLike(outcome)) outcome.then(undefined, this.#report);
+      if (isPromiseLike(outcome)) outcome.then(undefined, (error) => this.#outlet.report(error));
     } catch (thrown) {
-      this.#report(thrown);
+      this.#outlet.report(thrown);
     }
   }
 
@@ -109,6 +106,13 @@ export class Responder {
     if (request === undefined) return;
     const reason = typeof params.reason === "string" ? params.reason : "no reason given";
     request.abort(new DOMException(`The caller cancelled: ${reason}`, "AbortError"));
+  }
+
+  /** See {@linkcode Sending}. An answer that cannot be sent becomes an error: its caller waits for one. */
+  unsent(error: unknown, id?: RequestId): void {
+    this.#outlet.report(error);
+    if (error instanceof MCPConnectionError) return;
+    this.#outlet.transmit(errorResponse(error, id), undefined);
   }
 
   /** Aborts all that is being handled. */
@@ -144,7 +148,7 @@ export class Responder {
   ): void => {
     const message: JsonRpcNotification = { jsonrpc: "2.0", method };
     if (params !== undefined) message.params = params;
-    this.#transmit(message, { relatedRequestId }, this.#report);
+    this.#outlet.transmit(message, { relatedRequestId });
   };
 
   #respond(request: InboundRequest, result: unknown): void {
@@ -160,20 +164,13 @@ export class Responder {
   #fail(request: InboundRequest, error: unknown): void {
     if (request.isDone) return;
     this.#finish(request);
-    if (!(error instanceof MCPRpcError)) this.#report(error);
+    if (!(error instanceof MCPRpcError)) this.#outlet.report(error);
     this.#reply(request.id, errorResponse(error, request.id));
   }
 
-  /** An answer that cannot be sent as it is becomes an error: its caller waits for one. */
   #reply(id: RequestId, response: JsonRpcResponse): void {
-    this.#transmit(response, undefined, this.#unsent, id);
+    this.#outlet.transmit(response, undefined, this, id);
   }
-
-  readonly #unsent = (error: unknown, id?: RequestId): void => {
-    this.#report(error);
-    if (error instanceof MCPConnectionError) return;
-    this.#transmit(errorResponse(error, id), undefined, this.#report);
-  };
 
   #finish(request: InboundRequest): void {
     request.finish();

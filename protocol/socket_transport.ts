@@ -72,6 +72,27 @@ export class SocketTransport implements Transport, AsyncDisposable {
   /** See {@linkcode SocketTransport.stderr}. */
   readonly pid: null = null;
 
+  /** Reaches what nobody else may. */
+  static readonly #Sink = class implements ChannelSink {
+    readonly #transport: SocketTransport;
+
+    constructor(transport: SocketTransport) {
+      this.#transport = transport;
+    }
+
+    message(message: JsonRpcMessage): void {
+      this.#transport.deliver(message);
+    }
+
+    fault(error: Error): void {
+      this.#transport.report(error);
+    }
+
+    closed(info: CloseInfo): void {
+      this.#transport.ended(info);
+    }
+  };
+
   readonly #channel: Channel;
   readonly #maxSendBytes: number;
   readonly #extra: MessageExtra | undefined;
@@ -101,11 +122,7 @@ export class SocketTransport implements Transport, AsyncDisposable {
     } = options;
     this.#maxSendBytes = maxSendBytes;
     this.#extra = options.extra;
-    const sink: ChannelSink = {
-      message: (message) => this.deliver(message),
-      fault: (error) => this.report(error),
-      closed: (info) => this.ended(info),
-    };
+    const sink = new SocketTransport.#Sink(this);
     this.#channel = typeof source === "function" ? source(sink) : adoptSocket(source, sink, {
       end,
       maxSendBytes,

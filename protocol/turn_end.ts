@@ -1,3 +1,9 @@
+/** Something to do; an object, as a function would be one more for every connection. */
+export interface Task {
+  /** Does it. */
+  run(): void;
+}
+
 /**
  * Microtasks without news after which a turn is taken to be over. Somebody who
  * awaits each message sends the next one a few later, before anything could have
@@ -6,8 +12,8 @@
 const PATIENCE = 3;
 const TURN: Promise<void> = Promise.resolve();
 /** What there is to do at the end of this turn, and a list for the next one. */
-let tasks: (() => void)[] = [];
-let spare: (() => void)[] = [];
+let tasks: Task[] = [];
+let spare: Task[] = [];
 /** Microtasks that are left. */
 let patience = 0;
 let isWaiting = false;
@@ -18,7 +24,7 @@ let isWaiting = false;
  *
  * @param task What to do; it is given once until it runs.
  */
-export function atTurnEnd(task: () => void): void {
+export function atTurnEnd(task: Task): void {
   tasks.push(task);
   prolongTurn();
   if (isWaiting) return;
@@ -38,10 +44,10 @@ function look(): void {
   tasks = spare;
   let done = 0;
   try {
-    while (done < batch.length) batch[done++]?.();
+    while (done < batch.length) batch[done++]?.run();
   } finally {
     // A task that throws keeps no other from running.
-    for (; done < batch.length; done++) atTurnEnd(batch[done] as () => void);
+    for (; done < batch.length; done++) atTurnEnd(batch[done] as Task);
     batch.length = 0;
     spare = batch;
   }

@@ -3,10 +3,15 @@ import type { Channel, ChannelSendOptions, ChannelSink, Throttle } from "../prot
 import type { Clock, Timer } from "../protocol/clock.ts";
 import { CLOSE_CODES } from "../protocol/close_codes.ts";
 import { MCPConnectionError, MCPRpcError } from "../protocol/errors.ts";
-import { ERROR_CODES, errorResponse, type JsonRpcMessage } from "../protocol/jsonrpc.ts";
+import {
+  ERROR_CODES,
+  errorResponse,
+  type JsonRpcErrorResponse,
+  type JsonRpcMessage,
+} from "../protocol/jsonrpc.ts";
 import type { CloseInfo, Link, LinkEvents } from "../protocol/link.ts";
 import { Liveness, type LivenessEvents } from "../protocol/liveness.ts";
-import { PlainReader } from "../protocol/plain.ts";
+import { PlainReader, type PlainSink } from "../protocol/plain.ts";
 import { quote } from "../protocol/quote.ts";
 import {
   type End,
@@ -71,6 +76,29 @@ const MAX_MISSED = 3;
 /** A session of one client: it outlives its connections and ends once. */
 export class SessionChannel
   implements Channel, Holder, LinkEvents, SessionEvents, LivenessEvents, BacklogEvents {
+  /** What becomes of what it reads. */
+  static readonly #Reading = class implements PlainSink {
+    readonly #channel: SessionChannel;
+
+    constructor(channel: SessionChannel) {
+      this.#channel = channel;
+    }
+
+    message(message: JsonRpcMessage): void {
+      this.#channel.#handover.take(message);
+    }
+
+    fault(error: Error, reply: JsonRpcErrorResponse): void {
+      this.#channel.#sink.fault(error);
+      // Whoever was told may have ended the session.
+      if (this.#channel.isOpen) this.#channel.#post(JSON.stringify(reply), reply);
+    }
+
+    violation(code: number, reason: string): void {
+      this.#channel.#violate(code, reason);
+    }
+  };
+
   /** See {@linkcode Channel}. */
   readonly protocol = "bowline.v1";
   readonly #options: SessionChannelOptions;
@@ -106,15 +134,7 @@ export class SessionChannel
     this.#throttle = settings.rate && new TrafficLimit(settings.rate, clock);
     this.#handover = new Handover(sink);
     this.#reader = new PlainReader(
-      {
-        message: (message) => this.#handover.take(message),
-        fault: (error, reply) => {
-          sink.fault(error);
-          // Whoever was told may have ended the session.
-          if (this.isOpen) this.#post(JSON.stringify(reply), reply);
-        },
-        violation: (code, reason) => this.#violate(code, reason),
-      },
+      new SessionChannel.#Reading(this),
       "server",
       settings.limits.messageBytes,
       settings.maxDepth,

@@ -1,9 +1,15 @@
-import { prolongTurn } from "../turn_end.ts";
+import { prolongTurn, type Task } from "../turn_end.ts";
 import { type FrameSizes, joinBytes } from "./frames.ts";
 import { countBytes, type Outgoing } from "./outgoing.ts";
 
 /** Runs a task at the end of the present turn of the event loop. */
-export type Soon = (task: () => void) => void;
+export type Soon = (task: Task) => void;
+
+/** What frames are written to. */
+export interface FrameSink {
+  /** Writes a frame. */
+  put(frame: string): void;
+}
 
 /** Why joined messages left, and how often; changed in place. */
 export interface JoinCounts {
@@ -16,8 +22,8 @@ export interface JoinCounts {
 }
 
 /** Joins messages into frames, in their order. */
-export class Joiner {
-  readonly #write: (frame: string) => void;
+export class Joiner implements Task {
+  readonly #sink: FrameSink;
   readonly #soon: Soon | undefined;
   readonly #counts: JoinCounts | undefined;
   /** How many bytes a frame may have that joins several messages. */
@@ -30,18 +36,18 @@ export class Joiner {
 
   /**
    * @param sizes How large frames are.
-   * @param write Writes one.
+   * @param sink Where they go.
    * @param soon When; without it, when {@linkcode Joiner.flush} is called.
    * @param counts Counts why.
    */
   constructor(
     sizes: FrameSizes,
-    write: (frame: string) => void,
+    sink: FrameSink,
     soon: Soon | undefined,
     counts?: JoinCounts,
   ) {
     this.#room = joinBytes(sizes);
-    this.#write = write;
+    this.#sink = sink;
     this.#soon = soon;
     this.#counts = counts;
   }
@@ -71,7 +77,7 @@ export class Joiner {
     if (this.#soon === undefined) return;
     if (this.#isWaiting) return prolongTurn();
     this.#isWaiting = true;
-    this.#soon(this.#look);
+    this.#soon(this);
   }
 
   /** Writes a message at once, behind what waits. */
@@ -79,7 +85,7 @@ export class Joiner {
     this.flush();
     this.#frames++;
     if (this.#counts !== undefined) this.#counts.turn++;
-    this.#write(text);
+    this.#sink.put(text);
   }
 
   /** Writes what waits. */
@@ -91,8 +97,14 @@ export class Joiner {
     // Counted once a frame: most texts have as many bytes as units.
     const fits = !this.#isJoint || frame.length * 3 <= this.#room ||
       countBytes(frame) <= this.#room;
-    if (fits) this.#write(frame);
+    if (fits) this.#sink.put(frame);
     else this.#writeApart(frame);
+  }
+
+  /** See {@linkcode Task}. Writes what waits, as the turn is over. */
+  run(): void {
+    this.#isWaiting = false;
+    this.flush("turn");
   }
 
   /** Writes messages that take more bytes than a frame has, in as many frames as that needs. */
@@ -105,16 +117,11 @@ export class Joiner {
         frame += "\n" + text;
         bytes += 1 + size;
       } else {
-        if (frame !== "") this.#write(frame);
+        if (frame !== "") this.#sink.put(frame);
         frame = text;
         bytes = size;
       }
     }
-    this.#write(frame);
+    this.#sink.put(frame);
   }
-
-  readonly #look = (): void => {
-    this.#isWaiting = false;
-    this.flush("turn");
-  };
 }

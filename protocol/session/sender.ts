@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../clock.ts";
 import { DROP_FRAME } from "./control.ts";
 import { type FrameSizes, isFrameSize, MIN_FRAME_BYTES, PieceCutter } from "./frames.ts";
-import { type JoinCounts, Joiner, type Soon } from "./joiner.ts";
+import { type FrameSink, type JoinCounts, Joiner, type Soon } from "./joiner.ts";
 import { type Acknowledgement, Ledger } from "./ledger.ts";
 import { narrow, type SessionLimits } from "./limits.ts";
 import { pad } from "../padding.ts";
@@ -59,7 +59,7 @@ const POLL_INTERVAL = 5;
 const MAX_SETBACKS = 3;
 
 /** The half of a session's end that sends: every message, once, in order, over any number of wires. */
-export class Sender {
+export class Sender implements FrameSink {
   readonly #options: SenderOptions;
   readonly #asker: Asker | undefined;
   readonly #ledger: Ledger = new Ledger();
@@ -89,12 +89,7 @@ export class Sender {
     this.#asker = asker;
     this.#window = options.limits;
     this.#sizes = options.sizes;
-    this.#joiner = new Joiner(
-      options.sizes,
-      (frame) => this.#put(frame),
-      options.soon,
-      options.joins,
-    );
+    this.#joiner = new Joiner(options.sizes, this, options.soon, options.joins);
   }
 
   /** Messages that the peer may not have. */
@@ -361,8 +356,8 @@ export class Sender {
     if (message.isAwaited) this.#asker?.awaited();
   }
 
-  /** Writes joined messages. */
-  #put(frame: string): void {
+  /** See {@linkcode FrameSink}. */
+  put(frame: string): void {
     this.#wire?.send(frame);
     this.#options.events.written?.();
     this.#unread += frame.length;

@@ -13,7 +13,7 @@ interface Setting {
 function setUp(): Setting {
   const clock = new ManualClock();
   const expired: RequestId[] = [];
-  const table = new PendingTable(clock, (id) => expired.push(id));
+  const table = new PendingTable(clock, { expired: (id) => void expired.push(id) });
   return { clock, table, expired };
 }
 
@@ -118,7 +118,7 @@ Deno.test("PendingTable never expires a request without a deadline", () => {
 Deno.test("PendingTable takes a request out before it says that it expired", () => {
   const clock = new ManualClock();
   const sizes: number[] = [];
-  const table = new PendingTable(clock, () => sizes.push(table.size));
+  const table = new PendingTable(clock, { expired: () => void sizes.push(table.size) });
   table.add(1, requestFor(clock));
   table.add(2, requestFor(clock));
   clock.advance(100);
@@ -128,9 +128,11 @@ Deno.test("PendingTable takes a request out before it says that it expired", () 
 Deno.test("PendingTable keeps watch over a request that is added while another expires", () => {
   const clock = new ManualClock();
   const expired: RequestId[] = [];
-  const table = new PendingTable(clock, (id) => {
-    expired.push(id);
-    if (id === 1) table.add(2, requestFor(clock));
+  const table = new PendingTable(clock, {
+    expired(id) {
+      expired.push(id);
+      if (id === 1) table.add(2, requestFor(clock));
+    },
   });
   table.add(1, requestFor(clock));
   clock.advance(100);
@@ -193,14 +195,16 @@ Deno.test("PendingTable settles every request exactly once, whatever happens in 
     const settled = new Map<RequestId, number>();
     const due = new Map<RequestId, { soonest: number; latest: number }>();
     const settle = (id: RequestId) => settled.set(id, (settled.get(id) ?? 0) + 1);
-    const table = new PendingTable(clock, (id) => {
-      settle(id);
-      const times = due.get(id);
-      assert(
-        times !== undefined && clock.now() >= times.soonest &&
-          clock.now() <= times.latest,
-        `seed ${seed}: ${id} expired at the wrong time`,
-      );
+    const table = new PendingTable(clock, {
+      expired(id) {
+        settle(id);
+        const times = due.get(id);
+        assert(
+          times !== undefined && clock.now() >= times.soonest &&
+            clock.now() <= times.latest,
+          `seed ${seed}: ${id} expired at the wrong time`,
+        );
+      },
     });
     let added = 0;
     for (let step = 0; step < 300; step++) {

@@ -9,11 +9,13 @@ function nextTurn(): Promise<void> {
 Deno.test("atTurnEnd() runs tasks in their order, before anything else can happen", async () => {
   const order: string[] = [];
   setImmediate(() => order.push("next turn"));
-  atTurnEnd(() => {
-    order.push("first");
-    atTurnEnd(() => order.push("third"));
+  atTurnEnd({
+    run() {
+      order.push("first");
+      atTurnEnd({ run: () => void order.push("third") });
+    },
   });
-  atTurnEnd(() => order.push("second"));
+  atTurnEnd({ run: () => void order.push("second") });
   assertEquals(order, []);
   await nextTurn();
   assertEquals(order, ["first", "second", "third", "next turn"]);
@@ -21,7 +23,7 @@ Deno.test("atTurnEnd() runs tasks in their order, before anything else can happe
 
 Deno.test("prolongTurn() puts the end off for as long as something is sent in every microtask", async () => {
   const order: number[] = [];
-  atTurnEnd(() => order.push(-1));
+  atTurnEnd({ run: () => void order.push(-1) });
   for (let n = 0; n < 10; n++) {
     await undefined;
     order.push(n);
@@ -40,11 +42,13 @@ Deno.test("atTurnEnd() runs the others when one task throws", async () => {
   };
   globalThis.addEventListener("unhandledrejection", listener, { once: true });
   const fault = new Error("a fault of a task");
-  atTurnEnd(() => order.push("before"));
-  atTurnEnd(() => {
-    throw fault;
+  atTurnEnd({ run: () => void order.push("before") });
+  atTurnEnd({
+    run() {
+      throw fault;
+    },
   });
-  atTurnEnd(() => order.push("behind"));
+  atTurnEnd({ run: () => void order.push("behind") });
   assertEquals(await promise, fault);
   assertEquals(order, ["before", "behind"]);
 });

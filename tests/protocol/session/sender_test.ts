@@ -8,6 +8,7 @@ import {
 import type { SessionLimits } from "../../../protocol/session/limits.ts";
 import type { Outgoing } from "../../../protocol/session/outgoing.ts";
 import { Sender } from "../../../protocol/session/sender.ts";
+import type { Task } from "../../../protocol/turn_end.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 import {
   cancel,
@@ -805,13 +806,13 @@ Deno.test("Sender.isBusy lets one more message in while one is in pieces: it may
 });
 
 Deno.test("Sender.send() joins the messages of a turn, and writes those at once that are not to be joined", () => {
-  const tasks: (() => void)[] = [];
+  const tasks: Task[] = [];
   const sender = new Sender({
     limits: limits(),
     sizes: OPEN_SIZES,
     clock: new ManualClock(),
     soon: (task) => tasks.push(task),
-    poisoned: () => {},
+    events: { poisoned() {} },
   });
   const wire = new FakeWire();
   sender.attach(wire, 0, limits());
@@ -822,6 +823,6 @@ Deno.test("Sender.send() joins the messages of a turn, and writes those at once 
   assertEquals(wire.take(), []);
   sender.send(notification(4), false);
   assertEquals(wire.take().map((frame) => frame.split("\n").length), [2, 1]);
-  for (const task of tasks) task();
+  for (const task of tasks) task.run();
   assertEquals([wire.take(), sender.last], [[], 4]);
 });
