@@ -195,10 +195,13 @@ function width(version: 4 | 6): number {
 
 function parseV4(text: string): bigint | undefined {
   if (!V4_REGEXP.test(text)) return undefined;
-  const parts = text.split(".");
-  const isPlain = parts.every((part) => Number(part) <= 255 && String(Number(part)) === part);
-  if (!isPlain) return undefined;
-  return parts.reduce((value, part) => value << 8n | BigInt(part), 0n);
+  let value = 0;
+  for (const part of text.split(".")) {
+    const byte = Number(part);
+    if (byte > 255 || String(byte) !== part) return undefined;
+    value = value * 256 + byte;
+  }
+  return BigInt(value);
 }
 
 function parseV6(text: string): number[] | undefined {

@@ -233,7 +233,7 @@ export class ClientSession {
   /** Ends the session: what the server may not have is given up. */
   end(reason: Error): void {
     this.leave();
-    this.#end.end(reason);
+    this.#end.end(() => reason);
   }
 
   #hello(accept: readonly string[]): Hello {

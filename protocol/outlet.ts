@@ -17,8 +17,7 @@ export interface Sending {
 
 /** How messages of a peer leave, and where it tells what goes wrong. */
 export class Outlet implements Sending {
-  /** Why the conversation has ended, if it has: nobody needs to be told of that. */
-  closed: Error | undefined;
+  #reason: Error | (() => Error) | undefined;
   readonly #send: JsonRpcPeerOptions["send"];
   readonly #onError: JsonRpcPeerOptions["onError"];
 
@@ -26,6 +25,27 @@ export class Outlet implements Sending {
   constructor({ send, onError }: JsonRpcPeerOptions) {
     this.#send = send;
     this.#onError = onError;
+  }
+
+  /** Whether the conversation has ended. */
+  get isClosed(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  /** Why the conversation has ended, if it has: nobody needs to be told of that. */
+  get closed(): Error | undefined {
+    if (typeof this.#reason === "function") this.#reason = this.#reason();
+    return this.#reason;
+  }
+
+  /** Notes that the conversation has ended; a function is asked when somebody wants to know why. */
+  close(reason: Error | (() => Error)): void {
+    this.#reason = reason;
+  }
+
+  /** Notes that the conversation goes on. */
+  reopen(): void {
+    this.#reason = undefined;
   }
 
   /** Sends a message. Throws or rejects if it cannot. */
@@ -57,7 +77,7 @@ export class Outlet implements Sending {
 
   /** Tells what goes wrong outside any request. */
   report(error: unknown): void {
-    if (error instanceof MCPError && error === this.closed) return;
+    if (this.isClosed && error instanceof MCPError && error === this.closed) return;
     // Whoever fails at hearing of errors is not told of another one.
     guard(() => this.#onError?.(toError(error)), () => {});
   }

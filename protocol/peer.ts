@@ -75,7 +75,7 @@ export class JsonRpcPeer implements Disposable {
 
   /** Takes up the conversation again after {@linkcode JsonRpcPeer.close}; handlers stay. */
   reopen(): void {
-    this.#outlet.closed = undefined;
+    this.#outlet.reopen();
   }
 
   /**
@@ -96,8 +96,7 @@ export class JsonRpcPeer implements Disposable {
     params?: JsonRpcParams,
     options: RequestOptions = {},
   ): Promise<Result> {
-    const { closed } = this.#outlet;
-    if (closed !== undefined) return Promise.reject(closed);
+    if (this.#outlet.isClosed) return Promise.reject(this.#outlet.closed);
     try {
       return this.#requester.request(method, params, options) as Promise<Result>;
     } catch (error) {
@@ -116,8 +115,7 @@ export class JsonRpcPeer implements Disposable {
    * to the other application.
    */
   notify(method: string, params?: JsonRpcParams, options?: NotifyOptions): Promise<void> {
-    const { closed } = this.#outlet;
-    if (closed !== undefined) return Promise.reject(closed);
+    if (this.#outlet.isClosed) return Promise.reject(this.#outlet.closed);
     const notification: JsonRpcNotification = { jsonrpc: "2.0", method };
     if (params !== undefined) notification.params = params;
     try {
@@ -153,7 +151,7 @@ export class JsonRpcPeer implements Disposable {
 
   /** Takes a message that came in. */
   receive(message: JsonRpcMessage, extra?: MessageExtra): void {
-    if (this.#outlet.closed !== undefined) return;
+    if (this.#outlet.isClosed) return;
     if (!("method" in message)) this.#requester.settle(message, extra);
     else if ("id" in message && message.id !== undefined) this.#responder.answer(message, extra);
     else this.#hear(message, extra);
@@ -163,13 +161,13 @@ export class JsonRpcPeer implements Disposable {
    * Ends the conversation: requests in flight are rejected, handlers aborted.
    * Closing twice is fine.
    *
-   * @param reason What they are told.
+   * @param reason What they are told; a function is asked once, when there is somebody to tell.
    */
-  close(reason: Error = new MCPConnectionError("The connection was closed")): void {
-    if (this.#outlet.closed !== undefined) return;
-    this.#outlet.closed = reason;
-    this.#requester.close(reason);
-    this.#responder.close(reason);
+  close(reason: Error | (() => Error) = closedError): void {
+    if (this.#outlet.isClosed) return;
+    this.#outlet.close(reason);
+    this.#requester.close();
+    this.#responder.close();
   }
 
   /** Ends the conversation. */
@@ -184,4 +182,8 @@ export class JsonRpcPeer implements Disposable {
       this.#responder.hear(message, extra);
     }
   }
+}
+
+function closedError(): Error {
+  return new MCPConnectionError("The connection was closed");
 }

@@ -110,8 +110,8 @@ export class Requester implements Sending, PendingEvents {
   }
 
   /** Rejects all that is in flight. */
-  close(reason: Error): void {
-    this.#pending.rejectAll(reason);
+  close(): void {
+    this.#pending.rejectAll(this.#pending.size === 0 ? undefined : this.#outlet.closed);
   }
 
   /** See {@linkcode Sending}. */

@@ -116,7 +116,9 @@ export class Responder implements Sending {
   }
 
   /** Aborts all that is being handled. */
-  close(reason: Error): void {
+  close(): void {
+    const reason = this.#inbound.size === 0 ? undefined : this.#outlet.closed;
+    if (reason === undefined) return;
     for (const [, request] of this.#inbound.entries()) request.abort(reason);
     this.#inbound.clear();
   }

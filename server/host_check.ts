@@ -79,10 +79,19 @@ function hostOf({ url, headers }: Pick<RequestSnapshot, "url" | "headers">): Hos
   if (target === null || target.username !== "" || target.password !== "") return undefined;
   const header = headers.get("Host");
   if (header === null && target.protocol !== "https:") return undefined;
+  if (header === target.host && HOST_REGEXP.test(header)) return readHost(target);
   const host = parseHost(header ?? target.host);
   if (host === undefined) return undefined;
   const named = URL.parse(`${target.protocol}//${header ?? target.host}`);
   return named?.host === target.host ? host : undefined;
+}
+
+/** The host of a URL, which is written as browsers do. */
+function readHost({ hostname, port }: URL): Host {
+  return {
+    name: hostname.replace(/\.$/, ""),
+    port: port === "" ? undefined : Number(port),
+  };
 }
 
 /** Takes a host apart; one that browsers would write in another way is none. */

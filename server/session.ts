@@ -139,8 +139,7 @@ export class McpSession implements ServerSession {
     this.#peer.onRequest((params, context) => events.answer(this, params, context));
     this.#peer.onAnyNotification((notification) => events.hear(this, notification));
     transport.onmessage = (message, extra) => this.#peer.receive(message, extra);
-    transport.onclose = () =>
-      this.#peer.close(new MCPConnectionError("The client has disconnected"));
+    transport.onclose = () => this.#peer.close(leftError);
   }
 
   /** See {@linkcode ServerSession}. */
@@ -211,4 +210,8 @@ export class McpSession implements ServerSession {
       typeof info.version === "string";
     this.#clientInfo = isNamed ? info as unknown as Implementation : undefined;
   }
+}
+
+function leftError(): Error {
+  return new MCPConnectionError("The client has disconnected");
 }

@@ -498,7 +498,7 @@ export class SessionChannel
     if (this.#ended !== undefined) return;
     this.#ended = info;
     this.#unlink(info.code);
-    this.#end.end(endedError(info));
+    this.#end.end(() => endedError(info));
     this.#charge();
     this.#options.budget.release(this);
     this.#options.onEnd(info.code, ending);

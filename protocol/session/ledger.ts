@@ -139,10 +139,12 @@ export class Ledger {
     this.#sentBytes = 0;
   }
 
-  /** Gives up all messages. */
-  clear(reason: Error): void {
+  /** Gives up all messages; the reason is asked for if somebody waits for one. */
+  clear(reason: () => Error): void {
     const messages = [...this.#sent.drain(), ...this.#waiting.drain()];
     this.#sentBytes = this.#waitingBytes = 0;
-    for (const message of messages) message.settled?.(reason);
+    if (messages.length === 0) return;
+    const error = reason();
+    for (const message of messages) message.settled?.(error);
   }
 }

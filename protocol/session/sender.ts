@@ -247,7 +247,7 @@ export class Sender implements FrameSink {
   }
 
   /** Gives up all messages. */
-  end(reason: Error): void {
+  end(reason: () => Error): void {
     this.detach();
     this.#ledger.clear(reason);
     this.#wake();

@@ -240,7 +240,7 @@ export class SessionEnd implements Asker {
   }
 
   /** Ends the session: what the peer may not have is given up. */
-  end(reason: Error): void {
+  end(reason: () => Error): void {
     this.detach();
     this.#sender.end(reason);
   }

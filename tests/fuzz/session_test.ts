@@ -123,7 +123,7 @@ fuzz(
       assert(subject.end.waitingMessages <= subject.end.bufferedMessages);
       assert(subject.clock.timers <= 1);
     }
-    subject.end.end(new Error("Over"));
+    subject.end.end(() => new Error("Over"));
     assertEquals([subject.settled.length, subject.end.bufferedMessages], [subject.sent, 0]);
     assertEquals(subject.clock.timers, 0);
   }),

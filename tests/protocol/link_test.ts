@@ -62,6 +62,40 @@ Deno.test("Link.adopt() takes a socket that is open", async () => {
   await until(() => frames.length === 1);
 });
 
+Deno.test("Link.adopt() takes the handlers of the socket over", async () => {
+  await using pair = await openPair();
+  const before: unknown[] = [];
+  const frames: unknown[] = [];
+  pair.client.onmessage = ({ data }) => before.push(data);
+  const link = Link.adopt(
+    pair.client,
+    { frame: (data) => frames.push(data), closed() {} },
+    systemClock,
+  );
+  assertEquals(pair.client.onmessage, null);
+  pair.server.send("one");
+  await until(() => frames.length === 1);
+  assertEquals(before, []);
+  link.abandon();
+});
+
+Deno.test("Link says which of several it is", async () => {
+  await using first = await openPair();
+  await using second = await openPair();
+  const heard: [string, Link][] = [];
+  const events = {
+    frame: (data: string | ArrayBuffer, from: Link) => heard.push([String(data), from]),
+    closed() {},
+  };
+  const links = [first, second].map(({ client }) => new Link(client, events, systemClock));
+  first.server.send("a");
+  await until(() => heard.length === 1);
+  second.server.send("b");
+  await until(() => heard.length === 2);
+  assertEquals(heard.map(([data]) => data), ["a", "b"]);
+  assert(heard[0]?.[1] === links[0] && heard[1]?.[1] === links[1]);
+});
+
 Deno.test("Link.adopt() refuses a socket that has ended", async () => {
   const pair = await openPair();
   await pair[Symbol.asyncDispose]();

@@ -1096,6 +1096,24 @@ Deno.test("JsonRpcPeer.close() says that the connection was closed, unless told 
   );
 });
 
+Deno.test("JsonRpcPeer.close() asks for its reason once, when there is somebody to tell", async () => {
+  const reasons: Error[] = [];
+  const reason = () => {
+    const error = new MCPConnectionError("gone");
+    reasons.push(error);
+    return error;
+  };
+  const peer = new JsonRpcPeer({ send: () => {} });
+  peer.close(reason);
+  assertEquals(reasons.length, 0);
+  const thrown = [
+    await assertRejects(() => peer.request("a")),
+    await assertRejects(() => peer.notify("a")),
+  ];
+  assertEquals(reasons.length, 1);
+  for (const error of thrown) assertStrictEquals(error, reasons[0]);
+});
+
 Deno.test("JsonRpcPeer is deaf and mute after close(), which can be repeated", async () => {
   const { peer, sent, errors } = setUp();
   const reason = new MCPConnectionError("Cut");

@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import type { MessageExtra, WebSocketServerTransport } from "../../server/mod.ts";
+import { type MessageExtra, WebSocketServerTransport } from "../../server/mod.ts";
+import { openPair } from "../protocol/_sockets.ts";
 import type { WebSocketHandlerOptions } from "../../server/mod.ts";
 import { JsonSocket } from "../support/json_socket.ts";
 import { OPCODES, RawSocket, UPGRADE_HEADERS } from "../support/raw_socket.ts";
@@ -228,4 +229,18 @@ Deno.test("WebSocketServerTransport gives up on a peer that never answers its cl
   assertEquals(Date.now() - started < 1_500, true);
   assertEquals((await socket.readFrame()).opcode, OPCODES.CLOSE);
   assertEquals(serving.handler.sessions.size, 0);
+});
+
+Deno.test("WebSocketServerTransport tells its end once, after onclose", async () => {
+  const told: string[] = [];
+  await using pair = await openPair();
+  const transport = new WebSocketServerTransport(pair.server, {
+    onEnd: ({ code }, ended) => told.push(`onEnd ${code} ${ended === transport}`),
+  });
+  transport.onclose = () => told.push("onclose");
+  await transport.start();
+  await transport.close(4000, "enough");
+  await transport.close();
+  assertEquals(told, ["onclose", "onEnd 4000 true"]);
+  assertEquals((await transport.closed).code, 4000);
 });

@@ -124,12 +124,18 @@ Deno.test("Ledger.withdraw() takes out what waits and never was complete", () =>
   assertEquals([rest, ledger.bytes], [[1, 2, 3], 0]);
 });
 
+Deno.test("Ledger.clear() asks for no reason when nobody waits", () => {
+  let asked = 0;
+  new Ledger().clear(() => new Error(`asked ${++asked} times`));
+  assertEquals(asked, 0);
+});
+
 Deno.test("Ledger.clear() settles every message once, with the reason", () => {
   const told: unknown[] = [];
   const settled = (error?: Error) => told.push(error?.message);
   const ledger = filled([request(1, { settled }), request(2)], [notification(1, { settled })]);
-  ledger.clear(new Error("gone"));
-  ledger.clear(new Error("again"));
+  ledger.clear(() => new Error("gone"));
+  ledger.clear(() => new Error("again"));
   assertEquals(told, ["gone", "gone"]);
   assertEquals([ledger.size, ledger.bytes, ledger.next], [0, 0, undefined]);
 });

@@ -541,7 +541,7 @@ Deno.test("Sender.room() waits without a wire, and resolves at the end", async (
   sender.send(request(1));
   const room = sender.room();
   assertEquals([await isSettled(room), clock.timers], [false, 0]);
-  sender.end(new Error("gone"));
+  sender.end(() => new Error("gone"));
   await room;
 });
 
@@ -616,7 +616,7 @@ Deno.test("Sender keeps its order when a settled message sends another", () => {
 
 Deno.test("Sender.attach() stays ended when a settled message ends it", () => {
   const { sender, wire } = attached();
-  sender.send(request(1, { settled: () => sender.end(new Error("gone")) }));
+  sender.send(request(1, { settled: () => sender.end(() => new Error("gone")) }));
   sender.send(request(2));
   sender.detach();
   wire.take();
@@ -748,7 +748,7 @@ Deno.test("Sender.attach() tells of a lost message when it is ready for another"
 });
 
 Deno.test("Sender.attach() stays ended when a lost message ends it", () => {
-  const setting = attached({ onPoisoned: () => setting.sender.end(new Error("gone")) });
+  const setting = attached({ onPoisoned: () => setting.sender.end(() => new Error("gone")) });
   setting.sender.send(request(1));
   const told: unknown[] = [];
   setting.sender.send(request(2, { settled: (error) => told.push(error?.message) }));
@@ -775,8 +775,8 @@ Deno.test("Sender.end() settles every message exactly once", () => {
   sender.send(request(3, track("open", large(3))));
   sender.send(notification(4, track("waiting")));
   assertEquals(told, ["acknowledged done"]);
-  sender.end(new Error("gone"));
-  sender.end(new Error("again"));
+  sender.end(() => new Error("gone"));
+  sender.end(() => new Error("again"));
   assertEquals(told.slice(1).sort(), ["complete gone", "open gone", "waiting gone"]);
   assertEquals([sender.size, sender.bytes, setting.clock.timers], [0, 0, 0]);
 });

@@ -354,7 +354,10 @@ Deno.test("SessionEnd reads nothing without a wire", () => {
 
 Deno.test("SessionEnd leaves no timer when it leaves the wire", () => {
   for (
-    const leave of [(end: SessionEnd) => end.detach(), (end: SessionEnd) => end.end(new Error())]
+    const leave of [
+      (end: SessionEnd) => end.detach(),
+      (end: SessionEnd) => end.end(() => new Error()),
+    ]
   ) {
     const { end, wire, clock } = attached();
     end.receive("{}");
@@ -387,7 +390,7 @@ Deno.test("SessionEnd.attach() has told its count, and starts pieces over", () =
 Deno.test("SessionEnd stops within a frame when the application leaves the wire", () => {
   const leaving: ((setting: Setting) => void)[] = [
     ({ end }) => end.detach(),
-    ({ end }) => end.end(new Error("gone")),
+    ({ end }) => end.end(() => new Error("gone")),
     ({ end }) => end.attach(new FakeWire(), { received: 0, limits: limits() }),
   ];
   for (const leave of leaving) {
@@ -456,7 +459,7 @@ Deno.test("SessionEnd.room() resolves when it ends", async () => {
   end.send(request(1));
   const room = end.room();
   assertEquals(end.isBusy, true);
-  end.end(new Error("gone"));
+  end.end(() => new Error("gone"));
   await room;
 });
 
