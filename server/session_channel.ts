@@ -33,7 +33,6 @@ import {
   type SteeringFrame,
 } from "../protocol/session/session_end.ts";
 import type { Wire } from "../protocol/session/wire.ts";
-import type { SendOptions } from "../protocol/transport.ts";
 import { atTurnEnd } from "../protocol/turn_end.ts";
 import { Backlog, type BacklogEvents } from "./backlog.ts";
 import type { Compression } from "./compression.ts";
