@@ -7,7 +7,7 @@ const MAX_SLOTS = 4_096;
 const SPARE_SLOTS = 256;
 
 /** The slots of a table that has none. */
-const NO_SLOTS = Object.freeze<never[]>([]) as never[];
+const NO_SLOTS: never[] = [];
 
 /** A value that has no slot. */
 interface Entry<Value> {
@@ -136,10 +136,13 @@ export class IdTable<Value> {
   /** More slots, or none. Those that have one apiece share none among more. */
   #resize(count: number): void {
     const [ids, values, orders] = [this.#ids, this.#values, this.#orders];
-    this.#ids = makeSlots(count, undefined);
-    this.#values = makeSlots(count, undefined);
-    this.#orders = makeSlots(count, 0);
-    if (count === 0) return;
+    if (count === 0) {
+      this.#ids = this.#values = this.#orders = NO_SLOTS;
+      return;
+    }
+    this.#ids = new Array(count).fill(undefined);
+    this.#values = new Array(count).fill(undefined);
+    this.#orders = new Array(count).fill(0);
     for (const [slot, id] of ids.entries()) {
       if (id === undefined) continue;
       const next = id & (count - 1);
@@ -148,8 +151,4 @@ export class IdTable<Value> {
       this.#orders[next] = orders[slot] as number;
     }
   }
-}
-
-function makeSlots<Content>(count: number, content: Content): Content[] {
-  return count === 0 ? NO_SLOTS : new Array(count).fill(content);
 }
