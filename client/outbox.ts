@@ -1,6 +1,7 @@
 import type { Clock, Timer } from "../protocol/clock.ts";
 import { MCPCapacityError, MCPConnectionError, MCPTimeoutError } from "../protocol/errors.ts";
-import { byteLength, type JsonRpcMessage } from "../protocol/jsonrpc.ts";
+import type { JsonRpcMessage } from "../protocol/jsonrpc.ts";
+import { countBytes } from "../protocol/utf8.ts";
 import type { SendOptions } from "../protocol/transport.ts";
 import type { OutboxOptions } from "./options.ts";
 import type { ConnectionStats } from "./stats.ts";
@@ -106,7 +107,7 @@ export class Outbox {
   ): Promise<void> {
     const signal = options?.signal;
     if (signal?.aborted) return Promise.reject(signal.reason);
-    const bytes = byteLength(text);
+    const bytes = countBytes(text);
     // These bounds may be wider than those that somebody is blocked by.
     this.#admit(bounds);
     const refusal = this.#makeRoom(bytes, bounds);

@@ -1,5 +1,6 @@
 import { MCPRpcError } from "./errors.ts";
 import { isTextTooDeep, isTooDeep, MAX_DEPTH, readEnvelope, SCAN_FROM } from "./nesting.ts";
+import { countBytes } from "./utf8.ts";
 
 /** What names a request: a string or an integer, never `null`. */
 export type RequestId = string | number;
@@ -347,7 +348,7 @@ export function serializeMessage(
   const text = JSON.stringify(message);
   // A UTF-16 unit takes one to three bytes of UTF-8: most texts need no count.
   if (text.length * 3 > maxBytes) {
-    const size = byteLength(text);
+    const size = countBytes(text);
     if (size > maxBytes) {
       throw new RangeError(
         `Cannot send message as its size must be <= ${maxBytes} bytes: current size is ${size}`,
@@ -355,28 +356,4 @@ export function serializeMessage(
     }
   }
   return text;
-}
-
-/**
- * How many bytes of UTF-8 the text takes.
- *
- * @param text Any text; a lone surrogate counts as the three bytes of U+FFFD.
- * @returns The number of bytes.
- */
-export function byteLength(text: string): number {
-  let bytes = text.length;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0x80) continue;
-    if (unit < 0x800) bytes += 1;
-    else if (isPair(unit, text.charCodeAt(i + 1))) {
-      bytes += 2;
-      i++;
-    } else bytes += 2;
-  }
-  return bytes;
-}
-
-function isPair(high: number, low: number): boolean {
-  return high >= 0xd800 && high < 0xdc00 && low >= 0xdc00 && low < 0xe000;
 }

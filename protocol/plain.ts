@@ -2,7 +2,6 @@ import { type BatchItem, type BatchTerms, MAX_BATCH, readBatch } from "./batch.t
 import { CLOSE_CODES } from "./close_codes.ts";
 import { MCPRpcError, toError } from "./errors.ts";
 import {
-  byteLength,
   errorResponse,
   isBatch,
   type JsonRpcErrorResponse,
@@ -10,6 +9,7 @@ import {
   parseMessage,
 } from "./jsonrpc.ts";
 import { MAX_DEPTH } from "./nesting.ts";
+import { countBytes } from "./utf8.ts";
 
 /** Who listens to a {@linkcode PlainReader}. */
 export interface PlainSink {
@@ -133,7 +133,7 @@ export class PlainReader {
 
   #isTooBig(text: string): boolean {
     return text.length > this.#maxBytes ||
-      (text.length * 3 > this.#maxBytes && byteLength(text) > this.#maxBytes);
+      (text.length * 3 > this.#maxBytes && countBytes(text) > this.#maxBytes);
   }
 
   #countValid(): void {

@@ -26,15 +26,16 @@ import { OPEN_SIZES } from "../protocol/session/frames.ts";
 import { Handover } from "../protocol/session/handover.ts";
 import { DEFLATE } from "../protocol/session/deflater.ts";
 import type { Inflater } from "../protocol/session/inflater.ts";
-import { countBytes, Outgoing } from "../protocol/session/outgoing.ts";
 import {
   SessionEnd,
   type SessionEvents,
   type SteeringFrame,
 } from "../protocol/session/session_end.ts";
+import { Outgoing } from "../protocol/session/outgoing.ts";
 import type { Wire } from "../protocol/session/wire.ts";
 import { atTurnEnd } from "../protocol/turn_end.ts";
 import { Backlog, type BacklogEvents } from "./backlog.ts";
+import { countBytes } from "../protocol/utf8.ts";
 import type { Compression } from "./compression.ts";
 import { awaitLeave, dismiss } from "./farewell.ts";
 import type { Holder, SessionBudget } from "./session_budget.ts";

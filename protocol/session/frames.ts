@@ -1,4 +1,4 @@
-import { countBytes } from "./outgoing.ts";
+import { countBytes, fitBytes, MAX_CHARACTER } from "../utf8.ts";
 
 /** How large the frames are that one end sends, in bytes of UTF-8. */
 export interface FrameSizes {
@@ -38,9 +38,6 @@ export function joinBytes({ max, gap }: FrameSizes): number {
   return gap === undefined ? max : gap.above;
 }
 
-/** A character takes up to this many bytes, and is never cut. */
-const MAX_CHARACTER = 4;
-
 /** How many bytes of a message the next piece carries, besides its first character. */
 function pieceBytes(rest: number, { max, gap }: FrameSizes): number {
   const largest = Math.min(rest, max - 1);
@@ -75,27 +72,13 @@ export class PieceCutter {
   next(sizes: FrameSizes): string {
     const start = this.#position;
     const room = pieceBytes(this.#rest, sizes);
-    const { end, bytes } = this.#isAscii
-      ? { end: start + room, bytes: room }
-      : walk(this.#text, start, room);
-    this.#position = end;
-    this.#rest -= bytes;
-    return (this.isDone ? "=" : "+") + this.#text.slice(start, end);
+    const { read, written } = this.#isAscii
+      ? { read: room, written: room }
+      : fitBytes(this.#text, start, room);
+    this.#position += read;
+    this.#rest -= written;
+    return (this.isDone ? "=" : "+") + this.#text.slice(start, start + read);
   }
-}
-
-/** The end of as many whole characters as fit, at least one. */
-function walk(text: string, start: number, room: number): { end: number; bytes: number } {
-  let bytes = 0;
-  let end = start;
-  while (end < text.length) {
-    const point = text.codePointAt(end) ?? 0;
-    const size = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
-    if (bytes + size > room && end > start) break;
-    bytes += size;
-    end += point < 0x10000 ? 1 : 2;
-  }
-  return { end, bytes };
 }
 
 /** Pieces smaller than this on average are taken for an attack. */

@@ -1,6 +1,7 @@
 import { prolongTurn, type Task } from "../turn_end.ts";
+import { countBytes } from "../utf8.ts";
 import { type FrameSizes, joinBytes } from "./frames.ts";
-import { countBytes, type Outgoing } from "./outgoing.ts";
+import type { Outgoing } from "./outgoing.ts";
 
 /** Runs a task at the end of the present turn of the event loop. */
 export type Soon = (task: Task) => void;

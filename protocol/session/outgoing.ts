@@ -1,14 +1,12 @@
 import { isObject, isRequestId, type JsonRpcMessage, type RequestId } from "../jsonrpc.ts";
 import { CANCELLED } from "../mcp.ts";
+import { countBytes } from "../utf8.ts";
 
 /** What a message is to the order on the wire: each may overtake different others. */
 export type Lane = "request" | "response" | "notification" | "cancel";
 
 /** Texts up to this many UTF-16 units are not measured: three bytes each are assumed. */
 const ESTIMATED = 256;
-/** What is measured without making a buffer, in UTF-16 units. */
-const SCRATCH = new Uint8Array(64 * 1024 * 3);
-const ENCODER = new TextEncoder();
 
 /** A message on its way, serialised once for the socket and for the replay buffer. */
 export class Outgoing {
@@ -56,12 +54,6 @@ export class Outgoing {
  */
 export function measure(text: string): number {
   return text.length <= ESTIMATED ? text.length * 3 : countBytes(text);
-}
-
-/** The bytes of UTF-8 that a text takes, ten times as fast as counting them here. */
-export function countBytes(text: string): number {
-  if (text.length * 3 > SCRATCH.length) return ENCODER.encode(text).length;
-  return ENCODER.encodeInto(text, SCRATCH).written;
 }
 
 function laneOf(message: JsonRpcMessage): Lane {

@@ -2,7 +2,6 @@ import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/asser
 import fc from "fast-check";
 import { MCPRpcError } from "../../protocol/errors.ts";
 import {
-  byteLength,
   errorResponse,
   findFault,
   isObject,
@@ -11,6 +10,7 @@ import {
   serializeMessage,
 } from "../../protocol/jsonrpc.ts";
 import { PlainReader } from "../../protocol/plain.ts";
+import { countBytes } from "../../protocol/utf8.ts";
 import { fuzz } from "./_fuzz.ts";
 import { message, messageText, oddMessage } from "./_messages.ts";
 import { anyText, garbage, hostile, jsonValue } from "./_texts.ts";
@@ -83,10 +83,10 @@ fuzz(
 );
 
 fuzz(
-  "byteLength() counts what the runtime encodes",
+  "countBytes() counts what the runtime encodes",
   10_000,
   fc.property(fc.oneof(anyText, garbage), (text) => {
-    assertEquals(byteLength(text), new TextEncoder().encode(text).length);
+    assertEquals(countBytes(text), new TextEncoder().encode(text).length);
   }),
 );
 

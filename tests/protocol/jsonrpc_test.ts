@@ -7,7 +7,6 @@ import {
 } from "@std/assert";
 import { MCPRpcError } from "../../protocol/errors.ts";
 import {
-  byteLength,
   ERROR_CODES,
   errorResponse,
   findFault,
@@ -399,43 +398,6 @@ Deno.test("serializeMessage() and parseMessage() are each other's inverse", () =
     params: { name: "echo", arguments: { text: 'a"\\\u0000\ud800', n: -0.5 } },
   };
   assertEquals(parseMessage(serializeMessage(message, 1_000)), message);
-});
-
-Deno.test("byteLength() agrees with TextEncoder where UTF-8 takes one byte more", () => {
-  const edges = ["\0", "\x7f", "\x80", "\u07ff", "\u0800", "\ud7ff", "\ud800", "\udbff"]
-    .concat(["\udc00", "\udfff", "\ue000", "\uffff", "\u{10000}", "\u{10ffff}", ""]);
-  for (const first of edges) {
-    for (const second of edges) {
-      const text = first + second;
-      assertEquals(
-        byteLength(text),
-        new TextEncoder().encode(text).length,
-        JSON.stringify(text),
-      );
-    }
-  }
-});
-
-Deno.test("byteLength() agrees with TextEncoder on random text, lone surrogates included", () => {
-  const random = seededRandom(2);
-  const encoder = new TextEncoder();
-  const ranges = [0x80, 0x800, 0x10000] as const;
-  for (let round = 0; round < 3_000; round++) {
-    let text = "";
-    for (let i = randomInteger(random, 20); i > 0; i--) {
-      const range = randomInteger(random, 5);
-      text += range < 3
-        ? String.fromCharCode(randomInteger(random, ranges[range] ?? 1))
-        : range === 3
-        ? String.fromCharCode(0xd800 + randomInteger(random, 0x800))
-        : String.fromCodePoint(0x10000 + randomInteger(random, 0x100000));
-    }
-    assertEquals(
-      byteLength(text),
-      encoder.encode(text).length,
-      JSON.stringify(text),
-    );
-  }
 });
 
 /** A request whose params make it as deep as is said. */

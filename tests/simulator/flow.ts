@@ -1,5 +1,6 @@
 import type { SessionLimits } from "../../protocol/session/limits.ts";
-import { countBytes, measure } from "../../protocol/session/outgoing.ts";
+import { measure } from "../../protocol/session/outgoing.ts";
+import { countBytes } from "../../protocol/utf8.ts";
 
 /** What one end has sent on a connection, and what it knows to have arrived. */
 export class Flow {

@@ -1,5 +1,5 @@
 import type { Clock } from "../../protocol/clock.ts";
-import { countBytes } from "../../protocol/session/outgoing.ts";
+import { countBytes } from "../../protocol/utf8.ts";
 import { Queue } from "../../protocol/session/queue.ts";
 import { Violation } from "./violation.ts";
 import type { Dice } from "./dice.ts";

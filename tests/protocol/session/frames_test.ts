@@ -10,7 +10,8 @@ import {
   PieceAssembler,
   PieceCutter,
 } from "../../../protocol/session/frames.ts";
-import { countBytes, measure } from "../../../protocol/session/outgoing.ts";
+import { measure } from "../../../protocol/session/outgoing.ts";
+import { countBytes } from "../../../protocol/utf8.ts";
 import { measureMemory } from "../../chaos/support/memory.ts";
 import { randomInteger, seededRandom } from "../../support/random.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { JsonRpcMessage } from "../../../protocol/jsonrpc.ts";
-import { countBytes, type Lane, measure, Outgoing } from "../../../protocol/session/outgoing.ts";
+import { type Lane, measure, Outgoing } from "../../../protocol/session/outgoing.ts";
 import { randomInteger, seededRandom } from "../../support/random.ts";
 
 const ENCODER = new TextEncoder();
@@ -32,15 +32,6 @@ Deno.test("Outgoing knows what a message is and which request it belongs to", ()
 Deno.test("Outgoing takes text without a message for a notification", () => {
   const { lane, id, text } = new Outgoing(undefined, "{oops");
   assertEquals([lane, id, text], ["notification", undefined, "{oops"]);
-});
-
-Deno.test("countBytes() counts bytes of UTF-8, whatever the length", () => {
-  for (const unit of ["a", "é", "€", "😀", "\ud800", '\n"\\', "a€😀"]) {
-    for (const times of [0, 1, 255, 21_845, 21_846, 65_536, 65_537]) {
-      const text = unit.repeat(times);
-      assertEquals(countBytes(text), ENCODER.encode(text).length, `${times} times ${unit}`);
-    }
-  }
 });
 
 Deno.test("measure() assumes three bytes per unit of a short text, and counts a long one", () => {

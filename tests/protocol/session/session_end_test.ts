@@ -6,7 +6,8 @@ import {
   OPEN_SIZES,
 } from "../../../protocol/session/frames.ts";
 import type { SessionLimits } from "../../../protocol/session/limits.ts";
-import { countBytes, Outgoing } from "../../../protocol/session/outgoing.ts";
+import { Outgoing } from "../../../protocol/session/outgoing.ts";
+import { countBytes } from "../../../protocol/utf8.ts";
 import {
   SessionEnd,
   type SessionEndOptions,
