@@ -11,7 +11,7 @@ import {
   type RequestId,
 } from "./jsonrpc.ts";
 import { BATCH_VERSION, CANCELLED, INITIALIZE } from "./mcp.ts";
-import { countBytes } from "./session/outgoing.ts";
+import { countBytes } from "./utf8.ts";
 
 /** How many messages a batch may hold, unless somebody says otherwise. */
 export const MAX_BATCH = 100;

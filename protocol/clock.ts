@@ -13,6 +13,11 @@ export interface Clock {
   now(): number;
   /** Runs `callback` once, `ms` milliseconds from now. */
   after(ms: number, callback: () => void): Timer;
+  /**
+   * Runs `callback` once in the next turn of the event loop; without it, as
+   * soon as a timer can.
+   */
+  turn?(callback: () => void): Timer;
 }
 
 /** Timers hold 32-bit delays; what is longer fires early and is set again by its owner. */
@@ -28,6 +33,12 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, callback) {
     return new HostTimer(setTimeout(callback, Math.min(Math.max(ms, 0), MAX_DELAY)));
+  },
+  turn(callback) {
+    // Browsers have none.
+    if (typeof setImmediate !== "function") return this.after(0, callback);
+    const id = setImmediate(callback);
+    return { clear: () => clearImmediate(id) };
   },
 };
 
@@ -46,6 +57,11 @@ class HostTimer implements Timer {
 
 /** The host's stopwatch. */
 const HOST_STOPWATCH = (): number => performance.now();
+
+/** Runs `callback` once in the next turn of the event loop, or soon. */
+export function nextTurn(clock: Clock, callback: () => void): Timer {
+  return clock.turn?.(callback) ?? clock.after(0, callback);
+}
 
 /**
  * What tells how long something takes, in milliseconds. The wall clock counts

@@ -1,4 +1,4 @@
-import { countBytes } from "./session/outgoing.ts";
+import { countBytes } from "./utf8.ts";
 
 /** Frames up to this size, in bytes, are written in one piece, and never wait. */
 const WHOLE = 1_024;

@@ -63,6 +63,11 @@ export class PieceCutter {
     this.#rest = bytes;
   }
 
+  /** Whether any piece was cut. */
+  get hasBegun(): boolean {
+    return this.#position > 0;
+  }
+
   /** Whether all pieces were cut. */
   get isDone(): boolean {
     return this.#position >= this.#text.length;

@@ -15,6 +15,8 @@ export class Ledger {
   readonly #sent: Queue<Outgoing> = new Queue<Outgoing>();
   /** Not written on the present wire, or not completely. */
   readonly #waiting: Queue<Outgoing> = new Queue<Outgoing>();
+  /** The one of them that is larger than the window's share. */
+  #wide: Outgoing | undefined;
   #acknowledged = 0;
   #sentBytes = 0;
   #waitingBytes = 0;
@@ -59,28 +61,27 @@ export class Ledger {
     messages: readonly Outgoing[],
     { bufferMessages, bufferBytes }: SessionLimits,
   ): boolean {
-    const bytes = messages.reduce((sum, message) => sum + message.bytes, this.#sentBytes);
+    const bytes = messages.reduce((sum, message) => sum + message.bytes, this.#narrowBytes);
     return this.#sent.size + messages.length <= bufferMessages && bytes <= bufferBytes;
   }
 
-  /** Whether one more message of this size fits into the window; any fits into an empty one. */
-  hasRoom(bytes: number, { bufferMessages, bufferBytes }: SessionLimits): boolean {
-    if (this.#sent.size === 0) return true;
-    return this.#sent.size < bufferMessages && this.#sentBytes + bytes <= bufferBytes;
+  /** Whether one more message of this size fits into the window; one wide one fits beside it. */
+  hasRoom(bytes: number, window: SessionLimits): boolean {
+    if (this.#sent.size >= window.bufferMessages) return false;
+    if (isWide(bytes, window)) return this.#wide === undefined;
+    return this.#narrowBytes + bytes <= window.bufferBytes;
   }
 
-  /**
-   * Whether one more message fits beside one that is in pieces: room is kept
-   * for that one. In an empty window it may be of any size, but not both.
-   */
-  hasRoomBeside(
-    open: number,
-    bytes: number,
-    { bufferMessages, bufferBytes }: SessionLimits,
-  ): boolean {
-    if (this.#sent.size + 2 > bufferMessages) return false;
-    const kept = this.#sent.size === 0 ? 0 : open;
-    return this.#sentBytes + bytes + kept <= bufferBytes;
+  /** Whether one more message fits beside one that is in pieces: room is kept for that one. */
+  hasRoomBeside(open: number, bytes: number, window: SessionLimits): boolean {
+    if (this.#sent.size + 2 > window.bufferMessages || isWide(bytes, window)) return false;
+    const kept = isWide(open, window) ? 0 : open;
+    return this.#narrowBytes + bytes + kept <= window.bufferBytes;
+  }
+
+  /** What the window counts. */
+  get #narrowBytes(): number {
+    return this.#sentBytes - (this.#wide?.bytes ?? 0);
   }
 
   /** Adds a message that waits. */
@@ -103,8 +104,9 @@ export class Ledger {
   }
 
   /** Numbers a message: it is complete on the wire now. */
-  complete(message: Outgoing): void {
+  complete(message: Outgoing, window: SessionLimits): void {
     message.wasComplete = true;
+    if (isWide(message.bytes, window)) this.#wide = message;
     this.#sent.push(message);
     this.#sentBytes += message.bytes;
   }
@@ -125,6 +127,7 @@ export class Ledger {
       const message = this.#sent.shift();
       if (message === undefined) break;
       this.#sentBytes -= message.bytes;
+      if (message === this.#wide) this.#wide = undefined;
       if (message.settled !== undefined) known.push(message);
     }
     // Whoever is told may send, or end it all.
@@ -137,14 +140,25 @@ export class Ledger {
     this.#waiting.prepend(this.#sent.drain());
     this.#waitingBytes += this.#sentBytes;
     this.#sentBytes = 0;
+    this.#wide = undefined;
   }
 
   /** Gives up all messages; the reason is asked for if somebody waits for one. */
   clear(reason: () => Error): void {
     const messages = [...this.#sent.drain(), ...this.#waiting.drain()];
     this.#sentBytes = this.#waitingBytes = 0;
+    this.#wide = undefined;
     if (messages.length === 0) return;
     const error = reason();
     for (const message of messages) message.settled?.(error);
   }
+}
+
+/**
+ * Whether a message is too large to share the window with others: it would wait
+ * for acknowledgements that nobody is in a hurry to send, as the peer has had
+ * less than a quarter of it. One such message may be unacknowledged beside it.
+ */
+function isWide(bytes: number, { bufferBytes }: SessionLimits): boolean {
+  return bytes > bufferBytes * 3 / 4;
 }

@@ -23,6 +23,8 @@ export class Receiver {
   /** Messages that wait for a listener, uncounted. */
   #held: Queue<string> | undefined = new Queue<string>();
   #heldUnits = 0;
+  /** The largest of them. */
+  #largestUnits = 0;
   /** Told apart by it, whether a listener has changed the wire meanwhile. */
   #wires = 0;
 
@@ -68,7 +70,7 @@ export class Receiver {
     this.#wires++;
     this.#assembler.reset();
     this.#held?.clear();
-    this.#heldUnits = 0;
+    this.#heldUnits = this.#largestUnits = 0;
   }
 
   /** Hands messages to the application from now on, those that were held first. */
@@ -121,15 +123,16 @@ export class Receiver {
     this.#events.message(message);
   }
 
-  /** One message more than there is room for is let in: it may be as large as it likes, alone. */
+  /** The largest one does not count: it may be as large as it likes beside the others. */
   #hold(held: Queue<string>, text: string): void {
     const { bufferMessages, bufferBytes } = this.#room;
-    if (held.size >= bufferMessages || this.#heldUnits > bufferBytes) {
+    if (held.size >= bufferMessages || this.#heldUnits - this.#largestUnits > bufferBytes) {
       return this.#events.violation("More messages are unacknowledged than the window holds");
     }
     // Spaces that fill a frame up are in no window.
     const message = text.trimEnd();
     held.push(message);
     this.#heldUnits += message.length;
+    this.#largestUnits = Math.max(this.#largestUnits, message.length);
   }
 }

@@ -1,11 +1,13 @@
-import type { Clock, Timer } from "../clock.ts";
+import type { Clock } from "../clock.ts";
+import { pad } from "../padding.ts";
+import { countBytes } from "../utf8.ts";
 import { DROP_FRAME } from "./control.ts";
 import { type FrameSizes, isFrameSize, MIN_FRAME_BYTES, PieceCutter } from "./frames.ts";
 import { type FrameSink, type JoinCounts, Joiner, type Soon } from "./joiner.ts";
 import { type Acknowledgement, Ledger } from "./ledger.ts";
 import { narrow, type SessionLimits } from "./limits.ts";
-import { pad } from "../padding.ts";
-import { countBytes, type Outgoing } from "./outgoing.ts";
+import type { Outgoing } from "./outgoing.ts";
+import { Pacer } from "./pacer.ts";
 import type { Wire } from "./wire.ts";
 
 /** Who listens to a {@linkcode Sender}. */
@@ -53,8 +55,6 @@ const PACE_BYTES = 512 * 1024;
  * leaves before, and the peer could be at work already.
  */
 const TURN_UNITS = 32 * 1024;
-/** How often a full socket is looked at, in milliseconds; it tells nothing by itself. */
-const POLL_INTERVAL = 5;
 /** Resumes that a message may be the first one the peer lacks, before something else is tried. */
 const MAX_SETBACKS = 3;
 
@@ -77,7 +77,8 @@ export class Sender implements FrameSink {
   /** What was written since something was read, in UTF-16 units. */
   #unread = 0;
   #isResting = false;
-  #poll: Timer | undefined;
+  /** Made when a socket is full. */
+  #pacer: Pacer | undefined;
   #room: PromiseWithResolvers<void> | undefined;
 
   /**
@@ -168,7 +169,7 @@ export class Sender implements FrameSink {
       for (const message of messages) this.send(message);
       return;
     }
-    for (const message of messages) this.#ledger.complete(message);
+    for (const message of messages) this.#ledger.complete(message, this.#window);
     this.#write(wire, this.#fill(frame));
     this.#options.events.written?.();
   }
@@ -229,10 +230,9 @@ export class Sender implements FrameSink {
     this.flush();
     this.#wires++;
     this.#wire = undefined;
-    this.#poll?.clear();
-    this.#poll = undefined;
+    this.#pacer?.stop();
     if (this.#open !== undefined) {
-      this.#wasCut = true;
+      this.#wasCut = this.#open.cutter.hasBegun;
       this.#ledger.putBack(this.#open.message);
       this.#open = undefined;
     }
@@ -269,10 +269,11 @@ export class Sender implements FrameSink {
   #step(wire: Wire): boolean {
     if (this.#open !== undefined) return this.#overtake(wire, this.#open) || this.#advance(wire);
     const message = this.#ledger.next;
-    if (message === undefined || !this.#ledger.hasRoom(message.bytes, this.#window)) return false;
-    if (wire.isCongested) return this.#pollLater();
-    if (isFrameSize(message.bytes, this.#sizes)) this.#writeNext();
-    else this.#openNext();
+    if (message === undefined) return false;
+    if (!isFrameSize(message.bytes, this.#sizes)) this.#openNext();
+    else if (!this.#ledger.hasRoom(message.bytes, this.#window)) return false;
+    else if (wire.isCongested) return this.#pollLater();
+    else this.#writeNext();
     return true;
   }
 
@@ -281,6 +282,7 @@ export class Sender implements FrameSink {
     if (message !== undefined) this.#join(message);
   }
 
+  /** What comes behind it may pass from now on, also while it waits for room in the window. */
   #openNext(): void {
     const message = this.#ledger.take();
     if (message === undefined) return;
@@ -300,12 +302,13 @@ export class Sender implements FrameSink {
 
   /** Writes the next piece of the open message. */
   #advance(wire: Wire): boolean {
-    if (wire.bufferedAmount > PACE_BYTES) return this.#pollLater();
     const { message, cutter } = this.#open as Open;
+    if (!cutter.hasBegun && !this.#ledger.hasRoom(message.bytes, this.#window)) return false;
+    if (wire.bufferedAmount > PACE_BYTES) return this.#pollLater();
     const frame = cutter.next(this.#sizes);
     if (cutter.isDone) {
       this.#open = undefined;
-      this.#ledger.complete(message);
+      this.#ledger.complete(message, this.#window);
       if (message.isAwaited) this.#asker?.awaited();
     }
     this.#write(wire, frame);
@@ -318,9 +321,10 @@ export class Sender implements FrameSink {
       lane === "request" && id === cancel.id && !wasComplete;
     const withdrawn = this.#ledger.withdraw(isMeant);
     if (this.#open !== undefined && isMeant(this.#open.message)) {
-      withdrawn.push(this.#open.message);
+      const { message, cutter } = this.#open;
+      withdrawn.push(message);
       this.#open = undefined;
-      if (this.#wire !== undefined) this.#write(this.#wire, DROP_FRAME);
+      if (this.#wire !== undefined && cutter.hasBegun) this.#write(this.#wire, DROP_FRAME);
     }
     if (withdrawn.length === 0) return false;
     for (const message of withdrawn) message.settled?.(new Error("The request was cancelled"));
@@ -350,7 +354,7 @@ export class Sender implements FrameSink {
 
   /** Numbers a message and writes it, together with others of this turn. */
   #join(message: Outgoing, joins = true): void {
-    this.#ledger.complete(message);
+    this.#ledger.complete(message, this.#window);
     if (joins) this.#joiner.add(message);
     else this.#joiner.pass(message);
     if (message.isAwaited) this.#asker?.awaited();
@@ -358,6 +362,7 @@ export class Sender implements FrameSink {
 
   /** See {@linkcode FrameSink}. */
   put(frame: string): void {
+    this.#pacer?.moved();
     this.#wire?.send(frame);
     this.#options.events.written?.();
     this.#unread += frame.length;
@@ -388,6 +393,7 @@ export class Sender implements FrameSink {
   #write(wire: Wire, frame: string): void {
     this.flush();
     this.#writes++;
+    this.#pacer?.moved();
     wire.send(frame);
   }
 
@@ -397,10 +403,8 @@ export class Sender implements FrameSink {
   }
 
   #pollLater(): false {
-    this.#poll ??= this.#options.clock.after(POLL_INTERVAL, () => {
-      this.#poll = undefined;
-      this.#pump();
-    });
+    this.#pacer ??= new Pacer(this.#options.clock, () => this.#pump());
+    this.#pacer.wait();
     return false;
   }
 

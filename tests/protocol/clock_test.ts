@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { systemClock } from "../../protocol/clock.ts";
+import { nextTurn, systemClock } from "../../protocol/clock.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 
 const DAY = 86_400_000;
@@ -76,4 +76,28 @@ Deno.test("ManualClock.stall() lets timers come late", () => {
   assertEquals(ranAt, -1);
   clock.advance(0);
   assertEquals(ranAt, 50);
+});
+
+Deno.test("nextTurn() runs before any timer, and can be cleared", async () => {
+  const order: string[] = [];
+  const cleared = nextTurn(systemClock, () => order.push("cleared"));
+  cleared.clear();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  systemClock.after(20, () => {
+    order.push("timer");
+    resolve();
+  });
+  nextTurn(systemClock, () => order.push("turn"));
+  assertEquals(order, []);
+  await promise;
+  assertEquals(order, ["turn", "timer"]);
+});
+
+Deno.test("nextTurn() is a timer where the clock has no turns", () => {
+  const clock = new ManualClock();
+  let runs = 0;
+  nextTurn(clock, () => runs++);
+  assertEquals(runs, 0);
+  clock.advance(0);
+  assertEquals(runs, 1);
 });

@@ -54,9 +54,8 @@ export class Flow {
     if (this.limits === undefined || count === 1) return undefined;
     const { bufferMessages, bufferBytes } = this.limits;
     if (count > bufferMessages) return `${count} messages of ${bufferMessages}`;
-    // A small message may have passed the one that is larger than the window.
+    // One that is larger than its share may be beside the others.
     const others = this.#bytes - Math.max(...this.#sizes);
-    if (this.#bytes <= bufferBytes || (count === 2 && others <= bufferBytes)) return undefined;
-    return `${this.#bytes} bytes of ${bufferBytes}`;
+    return others <= bufferBytes ? undefined : `${others} bytes of ${bufferBytes}`;
   }
 }

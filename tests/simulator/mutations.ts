@@ -185,23 +185,27 @@ export const MUTATIONS: readonly Mutation[] = [
   }),
   ...mutate(LEDGER, {
     "an empty buffer does not admit a larger message": [
-      "if (this.#sent.size === 0) return true;",
-      "",
+      "return this.#wide === undefined;",
+      "return false;",
+    ],
+    "two messages that are larger than the window are on their way": [
+      "return this.#wide === undefined;",
+      "return true;",
     ],
     "the window does not bound the messages": [
-      "return this.#sent.size < bufferMessages && this.#sentBytes",
-      "return this.#sentBytes",
+      "if (this.#sent.size >= window.bufferMessages) return false;",
+      "",
     ],
     "the window admits one message more": [
-      "return this.#sent.size < bufferMessages && this.#sentBytes",
-      "return this.#sent.size <= bufferMessages && this.#sentBytes",
+      "if (this.#sent.size >= window.bufferMessages) return false;",
+      "if (this.#sent.size > window.bufferMessages) return false;",
     ],
     "the window does not bound the bytes": [
-      "return this.#sent.size < bufferMessages && this.#sentBytes + bytes <= bufferBytes;",
-      "return this.#sent.size < bufferMessages;",
+      "return this.#narrowBytes + bytes <= window.bufferBytes;",
+      "return true;",
     ],
     "no room is kept for the message in pieces": [
-      "const kept = this.#sent.size === 0 ? 0 : open;",
+      "const kept = isWide(open, window) ? 0 : open;",
       "const kept = 0;",
     ],
     "numbers go on over connections": [
@@ -291,7 +295,7 @@ export const MUTATIONS: readonly Mutation[] = [
       "!wire.isCongested &&",
     ],
     "the peer is not told of a message in pieces that is given up": [
-      "if (this.#wire !== undefined) this.#write(this.#wire, DROP_FRAME);",
+      "if (this.#wire !== undefined && cutter.hasBegun) this.#write(this.#wire, DROP_FRAME);",
       "",
     ],
     "a request that is taken back does not settle": [
@@ -299,8 +303,8 @@ export const MUTATIONS: readonly Mutation[] = [
       "",
     ],
     "nobody looks at a full socket again": [
-      "this.#poll ??= this.#options.clock.after(POLL_INTERVAL, () => {",
-      "this.#poll ??= this.#options.clock.after(1e9, () => {",
+      "this.#pacer.wait();",
+      "",
     ],
     "an ack does not let more messages out": [
       'if (outcome === "advanced") this.#pump();',
@@ -313,12 +317,12 @@ export const MUTATIONS: readonly Mutation[] = [
   }),
   ...mutate(FRAMES, {
     "a character is cut in two": [
-      "bytes += size;\n    end += point < 0x10000 ? 1 : 2;",
-      "bytes += size;\n    end += 1;",
+      ": fitBytes(this.#text, start, room);",
+      ": { read: Math.ceil(fitBytes(this.#text, start, room).read / 2), written: 1 };",
     ],
     "the last piece says that more follows": [
-      'return (this.isDone ? "=" : "+") + this.#text.slice(start, end);',
-      'return (this.isDone && start === 0 ? "=" : "+") + this.#text.slice(start, end);',
+      'return (this.isDone ? "=" : "+") + this.#text.slice(start, start + read);',
+      'return (this.isDone && start === 0 ? "=" : "+") + this.#text.slice(start, start + read);',
     ],
   }),
   ...mutate(SESSION_END, {

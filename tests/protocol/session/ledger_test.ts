@@ -7,7 +7,7 @@ import { limits, notification, request } from "./_wires.ts";
 /** A ledger with messages that are complete and others that wait. */
 function filled(sent: readonly Outgoing[], waiting: readonly Outgoing[] = []): Ledger {
   const ledger = new Ledger();
-  for (const message of sent) ledger.complete(message);
+  for (const message of sent) ledger.complete(message, limits());
   for (const message of waiting) ledger.add(message);
   return ledger;
 }
@@ -18,8 +18,8 @@ Deno.test("Ledger numbers messages in the order in which they become complete", 
   assertEquals([ledger.size, ledger.waiting, ledger.last], [3, 3, 0]);
   const open = ledger.take();
   assertStrictEquals(open, a);
-  ledger.complete(ledger.take() as Outgoing);
-  ledger.complete(a);
+  ledger.complete(ledger.take() as Outgoing, limits());
+  ledger.complete(a, limits());
   assertEquals([ledger.size, ledger.waiting, ledger.last, ledger.acknowledged], [3, 1, 2, 0]);
   assertEquals([a.wasComplete, b.wasComplete, c.wasComplete], [true, true, false]);
   assertStrictEquals(ledger.next, c);
@@ -49,7 +49,10 @@ Deno.test("Ledger.acknowledge() settles when its own state is final", () => {
 
 Deno.test("Ledger.acknowledge() does not number what is sent while it settles", () => {
   const late = request(9);
-  const ledger = filled([request(1, { settled: () => ledger.complete(late) }), request(2)]);
+  const ledger = filled([
+    request(1, { settled: () => ledger.complete(late, limits()) }),
+    request(2),
+  ]);
   ledger.acknowledge(1);
   assertEquals([ledger.acknowledged, ledger.last, ledger.size], [1, 3, 2]);
 });
@@ -77,8 +80,8 @@ Deno.test("Ledger.hasRoomBeside() keeps room for the open message", () => {
   const sent = request(1, { padding: 1_000 });
   const table: [Outgoing[], bufferMessages: number, bufferBytes: number, hasRoom: boolean][] = [
     [[], 1, 1_000, false],
-    [[], 2, 10, true],
-    [[], 2, 9, false],
+    [[], 2, 140, true],
+    [[], 2, 13, false],
     [[sent], 2, 10_000, false],
     [[sent], 3, sent.bytes + 110, true],
     [[sent], 3, sent.bytes + 109, false],
@@ -87,6 +90,34 @@ Deno.test("Ledger.hasRoomBeside() keeps room for the open message", () => {
     const window = limits({ bufferMessages, bufferBytes });
     assertEquals(filled(messages).hasRoomBeside(100, 10, window), hasRoom);
   }
+});
+
+Deno.test("Ledger lets one message that is larger than three quarters of the window in beside it", () => {
+  const window = limits({ bufferBytes: 4_000, bufferMessages: 4 });
+  const ledger = new Ledger();
+  ledger.complete(request(1, { padding: 2_900 }), window);
+  assertEquals([ledger.hasRoom(3_000, window), ledger.hasRoom(3_001, window)], [false, true]);
+  const wide = request(2, { padding: 10_000 });
+  ledger.complete(wide, window);
+  assertEquals([ledger.hasRoom(3_001, window), ledger.hasRoom(1_000, window)], [false, true]);
+  ledger.complete(request(3), window);
+  assertEquals(ledger.hasRoom(1_000, window), false);
+  ledger.acknowledge(2);
+  assertEquals([ledger.hasRoom(3_001, window), ledger.hasRoom(3_000, window)], [true, true]);
+  ledger.complete(wide, window);
+  ledger.rewind();
+  assertEquals(ledger.hasRoom(3_001, window), true);
+});
+
+Deno.test("Ledger.hasRoomBeside() keeps no room for an open message that counts by itself", () => {
+  const window = limits({ bufferBytes: 4_000 });
+  const ledger = new Ledger();
+  ledger.complete(request(1, { padding: 2_900 }), window);
+  const room = 4_000 - ledger.bytes;
+  assertEquals(ledger.hasRoomBeside(3_001, room, window), true);
+  assertEquals(ledger.hasRoomBeside(3_001, room + 1, window), false);
+  assertEquals(ledger.hasRoomBeside(3_000, room, window), false);
+  assertEquals(ledger.hasRoomBeside(3_001, 3_001, window), false);
 });
 
 Deno.test("Ledger.rewind() puts what is unacknowledged in front of what waits", () => {
@@ -158,7 +189,7 @@ Deno.test("Ledger does what a list with a mark does, whatever the order of the c
       const message = ledger.take();
       assertStrictEquals(message, waiting.shift());
       if (message === undefined) return;
-      ledger.complete(message);
+      ledger.complete(message, limits());
       sent.push(message);
     },
     () => {

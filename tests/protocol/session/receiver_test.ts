@@ -174,13 +174,16 @@ Deno.test("Receiver holds as many messages as the window has, and refuses one mo
   assertEquals(violations, [OVERFLOW]);
 });
 
-Deno.test("Receiver holds one message beyond the bytes of the window", () => {
-  const { receiver, violations } = setUp({ own: { bufferBytes: 10 } });
-  receiver.messages("{12345678}");
-  receiver.messages("{" + "x".repeat(100) + "}");
-  assertEquals(violations, []);
-  receiver.messages("{}");
-  assertEquals(violations, [OVERFLOW]);
+Deno.test("Receiver holds the largest message beside the bytes of the window", () => {
+  const small = "{12345678}";
+  const large = "{" + "x".repeat(100) + "}";
+  for (const messages of [[large, small, small], [small, large, small], [small, small, large]]) {
+    const { receiver, violations } = setUp({ own: { bufferBytes: 10 } });
+    for (const message of messages) receiver.messages(message);
+    assertEquals(violations, []);
+    receiver.messages("{}");
+    assertEquals(violations, [OVERFLOW]);
+  }
 });
 
 Deno.test("Receiver holds messages with spaces behind them, which take no room", () => {

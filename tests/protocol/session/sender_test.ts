@@ -330,16 +330,16 @@ Deno.test("Sender lets nothing pass on a congested wire", () => {
 
 Deno.test("Sender keeps room in the window for the open message", () => {
   const big = request(1, large(3));
-  const table: [Partial<SessionLimits>, passing: number][] = [
-    [{ bufferMessages: 1 }, 0],
-    [{ bufferMessages: 3 }, 2],
-    [{ bufferBytes: big.bytes + request(2).bytes * 3 }, 3],
-    // A window that the open message fills lets one other in beside it.
-    [{ bufferBytes: 1_024 }, 1],
+  const table: [Partial<SessionLimits>, making: Making, passing: number][] = [
+    [{ bufferMessages: 1 }, {}, 0],
+    [{ bufferMessages: 3 }, {}, 2],
+    [{ bufferBytes: big.bytes * 1.5 }, { padding: big.bytes / 7 }, 3],
+    // One that is larger than the window takes none of its room.
+    [{ bufferBytes: request(2).bytes * 4 }, {}, 4],
   ];
-  for (const [peer, passing] of table) {
+  for (const [peer, making, passing] of table) {
     const setting = opened(request(1, large(3)), { peer });
-    for (let id = 2; id < 9; id++) setting.sender.send(request(id));
+    for (let id = 2; id < 9; id++) setting.sender.send(request(id, making));
     assertEquals(setting.wire.take().length, passing, JSON.stringify(peer));
     finish(setting);
     assertEquals(setting.sender.last, passing + 1);
@@ -350,6 +350,35 @@ Deno.test("Sender lets nothing pass that alone is more than the window", () => {
   const setting = opened(request(1, large(3)), { peer: { bufferBytes: 1_024 } });
   setting.sender.send(request(2, { padding: 1_024 }));
   assertEquals(setting.wire.take(), []);
+});
+
+Deno.test("Sender lets small messages pass one that waits for the window, however many", () => {
+  const { sender, wire } = attached({ peer: { bufferBytes: 100_000 } });
+  sender.send(response(1, large(1)));
+  sender.send(response(2, large(2)));
+  wire.take();
+  // The second one waits until the first is acknowledged.
+  const small = [response(3), request(4), cancel(5)];
+  for (const message of small) sender.send(message);
+  assertEquals(wire.take(), texts(small));
+  sender.send(notification(6));
+  sender.send(response(7));
+  assertEquals(wire.take(), []);
+  sender.acknowledge(1);
+  assertEquals(messagesIn(wire.take()).map((text) => text.slice(0, 26)), [
+    response(2).text.slice(0, 26),
+    notification(6).text.slice(0, 26),
+    response(7).text.slice(0, 26),
+  ]);
+});
+
+Deno.test("Sender drops nothing when a request is taken back of which nothing was written", () => {
+  const { sender, wire } = attached({ peer: { bufferBytes: 100_000 } });
+  sender.send(request(1, large(1)));
+  sender.send(request(2, large(2)));
+  wire.take();
+  sender.send(cancel(2));
+  assertEquals([wire.take(), sender.size], [[], 1]);
 });
 
 Deno.test("Sender lets no cancel pass the request that it cancels", () => {
@@ -426,20 +455,20 @@ Deno.test("Sender waits with pieces while more than 512 KiB is in the socket", (
   wire.bufferedAmount = 512 * 1024 + 1;
   sender.send(request(1, large(2)));
   assertEquals([wire.frames.length, clock.timers], [0, 1]);
-  clock.advance(4);
+  clock.advance(500);
   assertEquals([wire.frames.length, clock.timers], [0, 1]);
   wire.bufferedAmount = 512 * 1024;
   wire.onSend = () => wire.bufferedAmount++;
-  clock.advance(1);
+  clock.advance(8);
   assertEquals([wire.frames.length, clock.timers], [1, 1]);
   clock.advance(50);
   assertEquals([wire.frames.length, clock.timers], [1, 1]);
   wire.bufferedAmount = 0;
-  clock.advance(5);
+  clock.advance(8);
   assertEquals([wire.frames.length, clock.timers], [2, 0]);
 });
 
-Deno.test("Sender waits while the wire is congested, and looks at it every 5 ms", () => {
+Deno.test("Sender waits while the wire is congested, and looks at it again", () => {
   const { sender, wire, clock } = attached();
   wire.isCongested = true;
   const messages = [request(1), notification(1)];
@@ -448,7 +477,7 @@ Deno.test("Sender waits while the wire is congested, and looks at it every 5 ms"
   clock.advance(500);
   assertEquals([wire.frames, clock.timers], [[], 1]);
   wire.isCongested = false;
-  clock.advance(5);
+  clock.advance(8);
   assertEquals([wire.frames, clock.timers], [[texts(messages).join("\n")], 0]);
 });
 
