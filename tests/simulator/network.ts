@@ -84,7 +84,8 @@ export class Socket {
       if (!(thrown instanceof Violation)) throw thrown;
     }
     this.#connection.outOf(this.#name).carry(countBytes(text), () => {
-      this.#connection.deliver(this.#name, text);
+      // As UTF-8 has no half characters.
+      this.#connection.deliver(this.#name, text.toWellFormed());
     });
   }
 
