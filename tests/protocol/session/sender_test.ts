@@ -468,6 +468,22 @@ Deno.test("Sender waits with pieces while more than 512 KiB is in the socket", (
   assertEquals([wire.frames.length, clock.timers], [2, 0]);
 });
 
+Deno.test("Sender never has more than 512 KiB and a frame in the socket for pieces", () => {
+  const { sender, wire, clock } = attached();
+  let most = 0;
+  wire.onSend = (frame) => {
+    wire.bufferedAmount += frame.length;
+    most = Math.max(most, wire.bufferedAmount);
+  };
+  sender.send(response(1, large(40)));
+  while (sender.last === 0) {
+    wire.bufferedAmount = Math.max(wire.bufferedAmount - 100_000, 0);
+    clock.advance(8);
+  }
+  const bound = 512 * 1024 + MAX_FRAME_BYTES;
+  assert(most <= bound && most > bound - MAX_FRAME_BYTES, `${most} of ${bound}`);
+});
+
 Deno.test("Sender waits while the wire is congested, and looks at it again", () => {
   const { sender, wire, clock } = attached();
   wire.isCongested = true;
