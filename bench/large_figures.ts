@@ -1,87 +1,84 @@
 import { delay } from "@std/async/delay";
 import { MCPWebSocketClient } from "@bowline/mcp-websocket/client";
-import type { Scale } from "./figures.ts";
+import { Child } from "./child.ts";
 import { FloorClient } from "./floor.ts";
+import { atMost, type Goal } from "./goals.ts";
+import { figureJob, type Job, type Scale, scaled } from "./jobs.ts";
 import { DOWN, type LargeAddresses, ROOM, SMALL, UP } from "./large_messages.ts";
-import { atMost, type Figure, type Goal } from "./ratios.ts";
+import type { Figure } from "./ratios.ts";
+import type { Stage } from "./stage.ts";
 import { median } from "./statistics.ts";
 
 /** One side of the comparison: a session, or a bare socket. */
 type Side = Pick<FloorClient, "request">;
 
-/** The figures of large messages; they are measured before it is disposed of. */
-export interface LargeFigures extends AsyncDisposable {
-  /** In the order of the table. */
-  readonly figures: readonly Figure[];
-}
-
 const MIB = 2 ** 20;
+/** More than a bare socket of Deno takes in one frame, in bytes. */
+const HUGE = 100_000_000;
 const SIDES = { over: "bowline.v1", against: "bare socket, one frame" } as const;
 
 /**
  * Large messages, in a session and on a bare socket, with a server process of
- * their own: their limits are raised. Throughput includes the callers'
+ * their own: its limits are raised. Times include the callers'
  * `JSON.stringify` and `JSON.parse` on both sides.
  *
+ * @param stage Where the connections stay.
  * @param scale How much is measured.
- * @returns The figures.
+ * @returns The figures, in the order of the table.
  */
-export async function openLargeFigures(scale: Scale): Promise<LargeFigures> {
-  const stack = new AsyncDisposableStack();
-  const server = stack.use(await LargeServer.start());
-  const { addresses } = server;
-  const ours = stack.use(await openOurs(addresses.ours));
-  const floor = stack.use(await FloorClient.open(addresses.floor));
-  const pairs = Math.ceil(scale.pairs / 3);
-  const count = (calls: number) => Math.max(1, Math.round(calls * scale.calls));
+export function largeFigures(stage: Stage, scale: Scale): Job[] {
+  const server = stage.lazy(() => Child.startScript<LargeAddresses>("large_server.ts"));
+  const ours = stage.lazy(async () => await openOurs((await server()).hello.ours));
+  const floor = stage.lazy(async () => await FloorClient.open((await server()).hello.floor));
+  const figures: Figure[] = [
+    ...bothWays("1 MiB", MIB, 20, []),
+    ...bothWays("10 MiB", 10 * MIB, 4, [atMost(1.25)]),
+    ...bothWays("60 MiB", 60 * MIB, 1, [atMost(1.15)]),
+    {
+      ...figure("100 MB result", [atMost(1.25)]),
+      against: "bare socket, two frames",
+      ours: async () => await measureResults(await ours(), [HUGE]),
+      floor: async () => await measureResults(await floor(), [HUGE / 2, HUGE / 2]),
+    },
+    {
+      ...figure("small request beside 60 MiB, p50", [atMost(0.1)]),
+      ours: async () => await measureBeside(await ours(), 60 * MIB),
+      floor: async () => await measureBeside(await floor(), 60 * MIB),
+    },
+  ];
+  return figures.map(figureJob);
 
-  const pair = (block: (side: Side) => Promise<number>) => ({
-    ours: () => block(ours),
-    floor: () => block(floor),
-  });
-  const time = (name: string, bytes: number, calls: number, goals: readonly Goal[]): Figure[] => {
-    const params = { up: { data: "x".repeat(bytes) }, down: { units: bytes } };
-    const method = { up: UP, down: DOWN };
-    return (["up", "down"] as const).map((way) => ({
-      name: `${name}, ${way}`,
+  function figure(name: string, goals: readonly Goal[]) {
+    return {
+      name,
       unit: "ms",
       ...SIDES,
       goals,
-      pairs,
+      pairs: Math.ceil(scale.pairs / 3),
       warmUps: 2,
-      ...pair((side) => measureTime(() => side.request(method[way], params[way]), count(calls))),
-    }));
-  };
-  const figures: Figure[] = [
-    ...time("1 MiB message", MIB, 20, []),
-    ...time("10 MiB message", 10 * MIB, 4, [atMost(1.25)]),
-    ...time("60 MiB message", 60 * MIB, 1, [atMost(1.1)]),
-    {
-      name: "100 MB result",
-      unit: "ms",
-      ...SIDES,
-      against: "bare socket, two frames of 50 MB",
-      goals: [atMost(1.25)],
-      pairs,
-      warmUps: 1,
-      ours: () => measureTime(() => ours.request(DOWN, { units: 1e8 }), 1),
-      floor: () => measureTime(() => Promise.all([half(floor), half(floor)]), 1),
-    },
-    {
-      name: "small request beside 60 MiB result, p50",
-      unit: "ms",
-      ...SIDES,
-      goals: [atMost(0.1)],
-      pairs,
-      warmUps: 1,
-      ...pair((side) => measureBeside(side, 60 * MIB)),
-    },
-  ];
-  return { figures, [Symbol.asyncDispose]: () => stack.disposeAsync() };
-}
+    } as const;
+  }
 
-function half(side: Side): Promise<unknown> {
-  return side.request(DOWN, { units: 5e7 });
+  function bothWays(
+    size: string,
+    bytes: number,
+    calls: number,
+    goals: readonly Goal[],
+  ): Figure[] {
+    const ways = [
+      { name: `${size} message, up`, method: UP, params: { data: "x".repeat(bytes) } },
+      { name: `${size} message, down`, method: DOWN, params: { units: bytes } },
+    ];
+    return ways.map(({ name, method, params }) => {
+      const block = (side: Side) =>
+        measureTime(() => side.request(method, params), scaled(calls, scale));
+      return {
+        ...figure(name, goals),
+        ours: async () => await block(await ours()),
+        floor: async () => await block(await floor()),
+      };
+    });
+  }
 }
 
 /** The mean time of calls, one after the other. */
@@ -89,6 +86,12 @@ async function measureTime(call: () => Promise<unknown>, calls: number): Promise
   const startedAt = performance.now();
   for (let i = 0; i < calls; i++) await call();
   return (performance.now() - startedAt) / calls;
+}
+
+/** The time until results of these sizes are here, asked for at once. */
+function measureResults(side: Side, sizes: readonly number[]): Promise<number> {
+  const call = () => Promise.all(sizes.map((units) => side.request(DOWN, { units })));
+  return measureTime(call, 1);
 }
 
 /** The median time of small requests, one after the other, until a large result is here. */
@@ -119,38 +122,4 @@ async function openOurs(url: string): Promise<Side & AsyncDisposable> {
     request: (method, params) => client.request(method, params as Record<string, unknown>),
     [Symbol.asyncDispose]: () => client.disconnect(),
   };
-}
-
-/** The server, in a process of its own. */
-class LargeServer implements AsyncDisposable {
-  readonly addresses: LargeAddresses;
-  readonly #child: Deno.ChildProcess;
-
-  private constructor(child: Deno.ChildProcess, addresses: LargeAddresses) {
-    this.#child = child;
-    this.addresses = addresses;
-  }
-
-  static async start(): Promise<LargeServer> {
-    const script = new URL("./large_server.ts", import.meta.url);
-    const command = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", script.href],
-      stdin: "piped",
-      stdout: "piped",
-    });
-    const child = command.spawn();
-    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    let line = "";
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      line += part.value;
-      if (line.includes("\n")) return new LargeServer(child, JSON.parse(line));
-    }
-    throw new Error("Cannot start server: it ended without a word");
-  }
-
-  /** Ends the server. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#child.stdin.close();
-    await this.#child.status;
-  }
 }

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../protocol/clock.ts";
 import { isRequestId, type JsonRpcMessage, serializeMessage } from "../protocol/jsonrpc.ts";
 import { inMicrotask } from "../protocol/microtask.ts";
-import { countBytes } from "../protocol/session/outgoing.ts";
+import { countBytes } from "../protocol/utf8.ts";
 import type { SendOptions } from "../protocol/transport.ts";
 import type { BatchLimits, FlushReason } from "./batch_options.ts";
 import type { BatchedMessage } from "./traffic.ts";
