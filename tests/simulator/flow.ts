@@ -55,7 +55,8 @@ export class Flow {
     const { bufferMessages, bufferBytes } = this.limits;
     if (count > bufferMessages) return `${count} messages of ${bufferMessages}`;
     // One that is larger than its share may be beside the others.
-    const others = this.#bytes - Math.max(...this.#sizes);
-    return others <= bufferBytes ? undefined : `${others} bytes of ${bufferBytes}`;
+    const largest = Math.max(...this.#sizes);
+    const counted = this.#bytes - (largest > bufferBytes * 3 / 4 ? largest : 0);
+    return counted <= bufferBytes ? undefined : `${counted} bytes of ${bufferBytes}`;
   }
 }
