@@ -1,7 +1,7 @@
 import { isPromiseLike } from "../guard.ts";
 import type { Bytes, Codec } from "./codec.ts";
 import type { CompressionTotals } from "./compression_totals.ts";
-import { countBytes } from "./outgoing.ts";
+import { countBytes } from "../utf8.ts";
 
 /** A deflated frame as it is sent, or `undefined` if the text is better sent as it is. */
 export type Deflated = Bytes | undefined;
