@@ -133,6 +133,8 @@ export class MemorySessionStore implements SessionStore {
   readonly #counts = new Map<string, number>();
   /** Ended sessions and until when that is remembered, the oldest first. */
   readonly #tombstones = new Map<string, Tombstone>();
+  /** Of all sessions, so that it rises although one is forgotten and made anew. */
+  #generation = 0;
 
   /**
    * Makes an empty store.
@@ -169,7 +171,7 @@ export class MemorySessionStore implements SessionStore {
   /** See {@linkcode SessionStore}. */
   claim(claim: SessionClaim): ClaimOutcome {
     const entry = this.#entries.get(claim.key);
-    return entry === undefined ? this.#create(claim) : resume(entry, claim);
+    return entry === undefined ? this.#create(claim) : this.#resume(entry, claim);
   }
 
   /** See {@linkcode SessionStore}. */
@@ -194,9 +196,19 @@ export class MemorySessionStore implements SessionStore {
     if (principal !== undefined && this.#countOf(principal) >= this.#maxPerPrincipal) {
       return { type: "crowded" };
     }
-    this.#entries.set(key, { principal, attempt, generation: 1 });
+    const generation = ++this.#generation;
+    this.#entries.set(key, { principal, attempt, generation });
     this.#count(principal, 1);
-    return { type: "created", generation: 1 };
+    return { type: "created", generation };
+  }
+
+  /** A late hello, whose dial was stalled, must not throw the live connection out. */
+  #resume(entry: Entry, { principal, attempt }: SessionClaim): ClaimOutcome {
+    if (entry.principal !== principal) return { type: "forbidden" };
+    if (attempt <= entry.attempt) return { type: "stale" };
+    entry.attempt = attempt;
+    entry.generation = ++this.#generation;
+    return { type: "resumed", generation: entry.generation };
   }
 
   #countOf(principal: string): number {
@@ -218,12 +230,4 @@ export class MemorySessionStore implements SessionStore {
       this.#tombstones.delete(key);
     }
   }
-}
-
-/** A late hello, whose dial was stalled, must not throw the live connection out. */
-function resume(entry: Entry, { principal, attempt }: SessionClaim): ClaimOutcome {
-  if (entry.principal !== principal) return { type: "forbidden" };
-  if (attempt <= entry.attempt) return { type: "stale" };
-  entry.attempt = attempt;
-  return { type: "resumed", generation: ++entry.generation };
 }

@@ -204,9 +204,9 @@ export const MUTATIONS: readonly Mutation[] = [
       "return this.#narrowBytes + bytes <= window.bufferBytes;",
       "return true;",
     ],
-    "no room is kept for the message in pieces": [
-      "const kept = isWide(open, window) ? 0 : open;",
-      "const kept = 0;",
+    "what passes a message in pieces is not bounded": [
+      "return this.#narrowBytes + bytes + kept <= window.bufferBytes;",
+      "return true;",
     ],
     "numbers go on over connections": [
       "this.#waiting.prepend(this.#sent.drain());",
