@@ -4,6 +4,7 @@ import { floorFigures } from "./figures.ts";
 import { growthFigures } from "./growth_figures.ts";
 import { idleFigures } from "./idle_figures.ts";
 import type { Group } from "./jobs.ts";
+import { largeFigures } from "./large_figures.ts";
 import { peerFigures } from "./peer_figures.ts";
 import { sdkFigures } from "./sdk_figures.ts";
 import { sessionFigures } from "./session_figures.ts";
@@ -22,6 +23,7 @@ export function listGroups(node: string | undefined): Group[] {
     sessionFigures,
     wireFigures,
     compressionFigures,
+    largeFigures,
     sdkFigures,
     ...node === undefined ? [] : [peerFigures(node)],
     broadcastFigures,

@@ -94,6 +94,7 @@ export type { CompressionStats, ConnectionStats } from "./stats.ts";
 export { WebSocketClientTransport } from "./transport.ts";
 export type { HeartbeatDetail, TransportEvents } from "./transport_events.ts";
 export type { VitalSigns } from "./vitals.ts";
+export type { ChannelSendOptions } from "../protocol/channel.ts";
 export type { SocketTransportOptions } from "../protocol/socket_transport.ts";
 export { adopt, SocketTransport } from "../protocol/socket_transport.ts";
 export {

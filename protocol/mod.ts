@@ -76,5 +76,6 @@ export type { PendingRequest, Progress } from "./pending.ts";
 export type { AuthInfo, Logger, MessageExtra, SendOptions, Transport } from "./transport.ts";
 export type { Throttle } from "./channel.ts";
 export type { CloseInfo } from "./link.ts";
+export type { ChannelSendOptions } from "./channel.ts";
 export type { SocketTransportOptions } from "./socket_transport.ts";
 export { adopt, SocketTransport } from "./socket_transport.ts";

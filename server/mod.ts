@@ -122,6 +122,7 @@ export type {
 } from "../protocol/methods.ts";
 export type { RequestOptions } from "../protocol/peer_options.ts";
 export type { Progress } from "../protocol/pending.ts";
+export type { ChannelSendOptions } from "../protocol/channel.ts";
 export type { SocketTransportOptions } from "../protocol/socket_transport.ts";
 export { SocketTransport } from "../protocol/socket_transport.ts";
 export type {
