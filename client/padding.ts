@@ -1,5 +1,5 @@
-import { classifyAddress, parseAddress } from "./addresses.ts";
 import { holdsFrames } from "./runtime.ts";
+import { isLoopbackUrl } from "./url_policy.ts";
 
 /** What fills a segment on loopback, whose packets hold 64 KiB. */
 const LOOPBACK_SEGMENT = 64 * 1024;
@@ -19,11 +19,5 @@ export type Padding = number | "auto" | false;
 export function paddedSize(url: string, padding: Padding): number {
   if (padding !== "auto") return padding === false ? 0 : padding;
   if (url === "" || !holdsFrames()) return 0;
-  return isLoopback(new URL(url).hostname) ? LOOPBACK_SEGMENT : ETHERNET_SEGMENT;
-}
-
-function isLoopback(hostname: string): boolean {
-  if (hostname === "localhost" || hostname.endsWith(".localhost")) return true;
-  const address = parseAddress(hostname.replace(/^\[|\]$/g, ""));
-  return address !== undefined && classifyAddress(address) === "loopback";
+  return isLoopbackUrl(url) ? LOOPBACK_SEGMENT : ETHERNET_SEGMENT;
 }
