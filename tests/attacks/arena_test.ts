@@ -18,7 +18,7 @@ Deno.test("openArena() serves a healthy client, and raw peers of both protocols"
 Deno.test("Arena.settle() fails while something of an attack is left", async () => {
   await using arena = await openArena({
     server: { session: { window: 60_000 } },
-    settleTimeout: 500,
+    settleTimeout: 2_500,
   });
   const session = await arena.connectRaw();
   await session.openSession();
