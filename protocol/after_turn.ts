@@ -12,6 +12,7 @@ function post(task: () => void): void {
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = () => {
     port1.close();
+    port2.close();
     task();
   };
   port2.postMessage(undefined);
