@@ -14,6 +14,8 @@ export interface InflaterEvents {
 
 /** More than this that waits behind a frame that is being inflated is an attack, in UTF-16 units. */
 const MAX_WAITING_UNITS = 16 * 1024 * 1024;
+/** What a frame counts at least: an empty one takes room, too. */
+const FRAME_UNITS = 256;
 
 /** Makes text frames of the binary frames that come in, and keeps all in order. */
 export class Inflater {
@@ -40,10 +42,13 @@ export class Inflater {
   /** Takes a frame that came in. */
   take(data: string | ArrayBuffer): void {
     if (this.#isOver) return;
-    const size = typeof data === "string" ? data.length : data.byteLength;
-    if (this.#isBusy) this.#waiting += size;
+    const size = FRAME_UNITS + (typeof data === "string" ? data.length : data.byteLength);
+    this.#waiting += size;
     if (this.#waiting > MAX_WAITING_UNITS) return this.#violate("Too much waits to be inflated");
-    this.after(() => typeof data === "string" ? this.#tell(data) : this.#inflate(data));
+    this.after(() => {
+      this.#waiting -= size;
+      return typeof data === "string" ? this.#tell(data) : this.#inflate(data);
+    });
   }
 
   /** Does something when all that came in was told: now, as long as nothing is being inflated. */
@@ -61,7 +66,6 @@ export class Inflater {
     for (let task = this.#queue.shift(); task !== undefined; task = this.#queue.shift()) {
       await task();
     }
-    this.#waiting = 0;
     this.#isBusy = false;
   }
 

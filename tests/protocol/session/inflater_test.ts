@@ -82,3 +82,45 @@ Deno.test("Inflater lets only so much wait", async () => {
   await done();
   assertEquals(told.length, 1);
 });
+
+/** Inflates one frame at a time, when it is told to. */
+class SlowCodec implements Codec {
+  #finish: (() => void) | undefined;
+
+  deflate(): never {
+    throw new Error("It only inflates");
+  }
+
+  inflate(): Promise<string> {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    this.#finish = () => resolve("{}");
+    return promise;
+  }
+
+  /** Ends the work on the present frame; resolves when the next one is at work, if there is one. */
+  async finish(): Promise<void> {
+    this.#finish?.();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+}
+
+Deno.test("Inflater forgets what has waited: a stream that never pauses goes on for ever", async () => {
+  const codec = new SlowCodec();
+  const { told, inflater } = create(codec);
+  const text = "{" + "x".repeat(1024 * 1024);
+  inflater.take(frame("{}"));
+  for (let n = 0; n < 20; n++) {
+    inflater.take(text);
+    inflater.take(frame("{}"));
+    await codec.finish();
+  }
+  assertEquals([told.length, told.filter((text) => text.startsWith("v"))], [40, []]);
+  await codec.finish();
+});
+
+Deno.test("Inflater lets only so many frames wait, however small they are", () => {
+  const { told, inflater } = create(new SlowCodec());
+  inflater.take(frame("{}"));
+  for (let n = 0; n < 100_000 && told.length === 0; n++) inflater.take(new ArrayBuffer(0));
+  assertEquals(told, ["violation: Too much waits to be inflated"]);
+});
